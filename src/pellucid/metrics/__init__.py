@@ -1,0 +1,1 @@
+"""Metrics: one file each, a stateless function and a thin accumulator."""

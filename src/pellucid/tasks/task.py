@@ -1,0 +1,66 @@
+"""What a task is: everything the training loop has to know about it, and nothing about the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from pellucid.metrics.metric import Metric
+from pellucid.types.batch import Batch
+from pellucid.types.data_info import DataInfo
+
+Losses = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One player of the training: what it minimises, with which parameters, and how often it steps.
+
+    `loss(model, batch)` returns named scalars, already weighted and averaged over the batch; their sum is minimised over the
+    parameters of `players(model)`, the modules this objective trains. It steps on every `every`-th step of the loop. A classifier has one objective; a GAN has two.
+    """
+
+    name: str
+    loss: Callable[[nn.Module, Batch], Losses]
+    players: Callable[[nn.Module], Sequence[nn.Module]] = lambda model: [model]
+    every: int = 1
+
+
+class Task(Protocol):
+    """A final class; the loop, the command line and the report know tasks only by this."""
+
+    @property
+    def primary(self) -> tuple[str, bool]:
+        """The metric that says which checkpoint is best, and whether higher is better: ("top-1", True)."""
+        ...
+
+    def objectives(self) -> Sequence[Objective]: ...
+
+    def forward(self, model: nn.Module, batch: Batch) -> Any:
+        """The network's output for a batch, as `decode`, `probe` and the metrics take it. Usually `model(batch.inputs)`."""
+        ...
+
+    def decode(self, output: Any, batch: Batch) -> Sequence[Any]:
+        """One record of `types.records` per sample."""
+        ...
+
+    def probe(self, output: Any) -> Tensor:
+        """(b, numbers) float32: what the recorder keeps of a prediction. Probabilities for classification."""
+        ...
+
+    def metrics(self) -> Sequence[Metric]:
+        """Fresh accumulators for one evaluation."""
+        ...
+
+
+class TaskSettings(Protocol):
+    """A frozen dataclass of what a user can set about a task."""
+
+    def outputs(self, info: DataInfo) -> int:
+        """How many numbers the network has to give for this data. Raises `InputError` if the data do not fit the task."""
+        ...
+
+    def build(self, info: DataInfo) -> Task: ...

@@ -1,0 +1,49 @@
+"""What a data set is, as everything above the data needs to know it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How stored values become what a network expects; it travels with the weights.
+
+    network input = (x · `scale` − `mean`) / `std`, per channel, where x is the stored value: 0…255 for pictures
+    (`scale` is then 1/255 for the usual [0, 1] convention). `channels` names the order: "RGB", "BGR", "L", or "" for tables.
+    `size` is (height, width) that pictures are brought to, None where the network takes any.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    scale: float = 1 / 255
+    channels: str = "RGB"
+    size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """One file that could not be used, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """`shape` is one input's: (channels, height, width), or (features,). `classes` is empty for regression.
+
+    `counts` has the number of samples of each split, `class_counts` of each class of the training split (same order as
+    `classes`). `fingerprint` is a SHA-256 hex digest of the content that was opened, the same on every machine.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    classes: tuple[str, ...]
+    counts: Mapping[str, int]
+    class_counts: tuple[int, ...]
+    preprocessing: Preprocessing
+    fingerprint: str
+    multilabel: bool = False
+    left_out: tuple[LeftOut, ...] = field(default=())

@@ -1,0 +1,32 @@
+"""The errors a user can cause, and the words they are told in."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """A user's mistake. The message is one line: what was expected, what came, where, and what to do.
+
+    The command line prints it without a traceback and exits with status 2.
+    """
+
+
+class UnknownNameError(InputError, KeyError):
+    """A name that is not in a registry. It is a `KeyError` too, so that `Mapping.get` works."""
+
+    __str__ = ValueError.__str__  # KeyError would print the message in quotes
+
+
+def unknown_name(kind: str, name: str, names: Iterable[str]) -> UnknownNameError:
+    """The error for a name that does not exist, offering the closest ones that do."""
+    known = sorted(names)
+    close = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
+    if close:
+        hint = "did you mean " + " or ".join(repr(other) for other in close) + "?"
+    elif len(known) <= 12:
+        hint = "there are: " + ", ".join(known) + "."
+    else:
+        hint = f"`pellucid list {kind.replace(' ', '-')}s` shows all {len(known)}."
+    return UnknownNameError(f"no {kind} is called {name!r}; {hint}")

@@ -1,0 +1,48 @@
+"""What the recorder keeps of a network at one step of its training; numpy only, so that views can read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class LayerStatistics:
+    """One layer at one step. Norms are L2; `None` where the layer has no such thing (a ReLU has no weights).
+
+    `gradient_norm` is of the layer's own parameters in the last training step. `dead` is the fraction [0, 1] of the layer's
+    units (channels) that are ≤ 0 everywhere on all probe pictures; it is given for activation layers only.
+    """
+
+    name: str
+    kind: str
+    gradient_norm: float | None
+    weight_norm: float | None
+    weight_mean: float | None
+    weight_std: float | None
+    activation_mean: float
+    activation_std: float
+    dead: float | None
+
+
+@dataclass(frozen=True)
+class Recording:
+    """`layers` in the order of execution. `filters` is (out, in, h, w) float32: the first convolution's kernels, or None.
+
+    `maps` has, for some layers, float16 feature maps (probe, channel, h, w) of the first channels. `probe_indices` (p,) are the
+    probe pictures' positions in the test split, `predictions` (p, outputs) what the network says of them: probabilities for
+    classification, values otherwise.
+    """
+
+    step: int
+    epoch: float
+    layers: tuple[LayerStatistics, ...]
+    filters: Floats | None
+    maps: Mapping[str, Floats]
+    probe_indices: NDArray[np.int64]
+    predictions: Floats

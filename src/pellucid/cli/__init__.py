@@ -1,0 +1,60 @@
+"""The command line: one module per command, imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from pellucid import __version__
+from pellucid.types.errors import InputError, unknown_name
+
+COMMANDS = {
+    "demo": ("", "train on the embedded data, evaluate, write the report"),
+    "list": ("[models|datasets|recipes|tasks|metrics]", "what there is"),
+    "train": ("RECIPE|MODEL [--data PATH] [--out RUN] [--resume]", "train a network into a run folder"),
+    "evaluate": ("RUN|RECIPE|MODEL [--weights FILE] [--data PATH]", "measure a network on a test split"),
+    "predict": ("RUN IMAGES…", "what a trained network says of pictures"),
+    "report": ("RUN", "write a run's report.html anew"),
+    "compare": ("RUN RUN…", "put runs side by side"),
+    "data": ("check PATH", "find what is wrong with a data set before training on it"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit status is 0, 1 where the command found something wrong, 2 for a mistake in the call."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_help())
+        return 0
+    if words[0] == "--version":
+        print(f"pellucid {__version__}")
+        return 0
+    command, *rest = words
+    try:
+        if command not in COMMANDS:
+            raise unknown_name("command", command, COMMANDS)
+        return int(importlib.import_module(f"pellucid.cli.{command}").main(rest))
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        print("pellucid: interrupted", file=sys.stderr)
+        return 130
+    except (InputError, OSError) as error:
+        print(f"pellucid: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+
+
+def _help() -> str:
+    width = max(len(f"{name} {usage}") for name, (usage, _) in COMMANDS.items())
+    lines = [f"  pellucid {f'{name} {usage}':<{width}}  {what}" for name, (usage, what) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "Pellucid: build a vision network, train it, and see through it.",
+            "",
+            *lines,
+            "",
+            "`pellucid COMMAND --help` explains a command and gives an example.",
+        ]
+    )

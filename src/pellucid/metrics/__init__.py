@@ -1,1 +1,25 @@
-"""Metrics: one file each, a stateless function and a thin accumulator."""
+"""Metrics: one file each, stateless functions and a thin accumulator. Listing them imports nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pellucid.types.registry import Registry
+
+if TYPE_CHECKING:
+    from pellucid.metrics.metric import Metric
+
+METRICS: Registry[type[Metric]] = Registry(
+    "metric",
+    package="pellucid.metrics",
+    table="METRICS",
+    families={
+        "accuracy": {"top-k": "how often the true class is among the k highest scores"},
+        "calibration": {"calibration": "expected calibration error and the reliability diagram's bins"},
+        "confusion": {"confusion": "confusion matrix; precision, recall and F1 of each class and on average"},
+        "curves": {"curves": "ROC and precision–recall curves, the areas under them, mean average precision"},
+        "loss": {"loss": "the mean of the training loss over a split"},
+        "multilabel": {"multi-label": "label and subset accuracy, F1 where a sample has several labels"},
+        "regression": {"regression": "mean squared error, mean absolute error, R²"},
+    },
+)

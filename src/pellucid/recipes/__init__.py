@@ -1,0 +1,33 @@
+"""Complete experiments as functions that return a frozen `Recipe`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pellucid.types.registry import Registry
+
+if TYPE_CHECKING:
+    from pellucid.recipes.recipe import Recipe
+
+RECIPES: Registry[Callable[[], Recipe]] = Registry(
+    "recipe",
+    package=__name__,
+    table="RECIPES",
+    families={
+        "digits": {
+            "digits-lenet5": "LeNet-5 on scikit-learn's scanned digits",
+            "digits-mlp": "one hidden layer on the same digits, to compare",
+        },
+        "shapes": {
+            "shapes-resnet": "a small ResNet on the generated shapes: the demo",
+            "shapes-linear": "a linear model on the same shapes, which has to fail",
+        },
+        "mnist": {"mnist-lenet5": "LeNet-5 on MNIST"},
+        "cifar": {
+            "cifar-resnet20": "the 20-layer ResNet of He et al. on CIFAR-10",
+            "cifar-resnet32": "the same with 32 layers",
+        },
+        "tables": {"diabetes-mlp": "regression on scikit-learn's diabetes table, five-fold"},
+    },
+)

@@ -1,0 +1,1 @@
+"""Pages about runs, put together from what run folders hold."""

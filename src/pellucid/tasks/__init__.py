@@ -1,0 +1,20 @@
+"""Tasks: one file each, losses + decoding + metrics of one kind of question. Listing them imports nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pellucid.types.registry import Registry
+
+if TYPE_CHECKING:
+    from pellucid.tasks.task import TaskSettings
+
+TASKS: Registry[type[TaskSettings]] = Registry(
+    "task",
+    package="pellucid.tasks",
+    table="TASKS",
+    families={
+        "classification": {"classification": "which class, or which of several labels, a picture shows"},
+        "regression": {"regression": "one number for each sample, in the unit of the data"},
+    },
+)

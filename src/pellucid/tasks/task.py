@@ -6,13 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pellucid.metrics.metric import Metric
 from pellucid.types.batch import Batch
 from pellucid.types.data_info import DataInfo
+from pellucid.types.evaluation import Evaluation
+from pellucid.types.recording import Probes, Recording
+from pellucid.views.page import Section
 
 Losses = Mapping[str, Tensor]
+Pictures = Mapping[int, NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,16 @@ class Task(Protocol):
 
     def metrics(self) -> Sequence[Metric]:
         """Fresh accumulators for one evaluation."""
+        ...
+
+    def telling(self, evaluation: Evaluation) -> Sequence[int]:
+        """Indices of the samples whose pictures a report will want: the worst mistakes."""
+        ...
+
+    def sections(
+        self, evaluation: Evaluation, pictures: Pictures, probes: Probes | None, recordings: Sequence[Recording]
+    ) -> Sequence[Section]:
+        """What a report shows of this task; `pictures` are those of `telling`, (c, h, w) uint8 by index."""
         ...
 
 

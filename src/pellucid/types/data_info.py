@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 class Preprocessing:
     """How stored values become what a network expects; it travels with the weights.
 
-    network input = (x · `scale` − `mean`) / `std`, per channel, where x is the stored value: 0…255 for pictures
-    (`scale` is then 1/255 for the usual [0, 1] convention). `channels` names the order: "RGB", "BGR", "L", or "" for tables.
-    `size` is (height, width) that pictures are brought to, None where the network takes any.
+    network input = (x · `scale` − `mean`) / `std`, per channel, where x is the stored value: 0…255 for
+    pictures (`scale` is then 1/255 for the usual [0, 1] convention). `channels` names the order: "RGB",
+    "BGR", "L", or "" for tables. `size` is (height, width) that pictures are brought to, None where the
+    network takes any.
     """
 
     mean: tuple[float, ...]
@@ -20,6 +21,7 @@ class Preprocessing:
     scale: float = 1 / 255
     channels: str = "RGB"
     size: tuple[int, int] | None = None
+    keep: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,10 @@ class LeftOut:
 class DataInfo:
     """`shape` is one input's: (channels, height, width), or (features,). `classes` is empty for regression.
 
-    `counts` has the number of samples of each split, `class_counts` of each class of the training split (same order as
-    `classes`). `fingerprint` is a SHA-256 hex digest of the content that was opened, the same on every machine.
+    `counts` has the number of samples of each split, `class_counts` of each class of the training split (same
+    order as `classes`; of a multi-label set: of samples that have the label). `target_mean` and `target_std`
+    are of the training split's values, in their unit, for regression. `fingerprint` is a SHA-256 hex digest
+    of the content that was opened, the same on every machine.
     """
 
     name: str
@@ -47,3 +51,5 @@ class DataInfo:
     fingerprint: str
     multilabel: bool = False
     left_out: tuple[LeftOut, ...] = field(default=())
+    target_mean: float = 0.0
+    target_std: float = 1.0

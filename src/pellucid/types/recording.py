@@ -31,12 +31,22 @@ class LayerStatistics:
 
 
 @dataclass(frozen=True)
+class Probes:
+    """The samples that are watched during training: `indices` (p,) in `split`, their `pictures` (p, c, h, w) uint8, which are empty (0,)
+    for tables, and their `targets` (p, …) where the task's targets are one tensor, else empty (0,)."""
+
+    split: str
+    indices: NDArray[np.int64]
+    pictures: NDArray[np.uint8]
+    targets: NDArray[np.generic]
+
+
+@dataclass(frozen=True)
 class Recording:
     """`layers` in the order of execution. `filters` is (out, in, h, w) float32: the first convolution's kernels, or None.
 
-    `maps` has, for some layers, float16 feature maps (probe, channel, h, w) of the first channels. `probe_indices` (p,) are the
-    probe pictures' positions in the test split, `predictions` (p, outputs) what the network says of them: probabilities for
-    classification, values otherwise.
+    `maps` has, for some layers, float16 feature maps (probe, channel, h, w) of the first channels, for the first few probes.
+    `predictions` (p, outputs) is what the network says of every probe: probabilities for classification, values otherwise.
     """
 
     step: int
@@ -44,5 +54,4 @@ class Recording:
     layers: tuple[LayerStatistics, ...]
     filters: Floats | None
     maps: Mapping[str, Floats]
-    probe_indices: NDArray[np.int64]
     predictions: Floats

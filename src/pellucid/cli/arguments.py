@@ -1,0 +1,47 @@
+"""Arguments from dataclasses, by tyro, with mistakes told in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Sequence
+from typing import Any, TypeVar, cast
+
+import tyro
+
+from pellucid.types.errors import InputError
+
+T = TypeVar("T")
+
+
+def parse(kind: type[T], arguments: Sequence[str], *, command: str, about: str, default: T | None = None) -> T:
+    """Read `arguments` as the dataclass `kind`, whose fields' docstrings are the help. Raises `InputError` for a mistake.
+
+    `about` is the help's first paragraph, with an example.
+    """
+    said = io.StringIO()
+    extra: dict[str, Any] = {} if default is None else {"default": default}
+    try:
+        with contextlib.redirect_stderr(said):
+            return cast(T, tyro.cli(kind, prog=f"pellucid {command}", description=about, args=list(arguments), **extra))
+    except SystemExit as exit:
+        if exit.code in (0, None):
+            raise
+        raise InputError(f"{_first_sentence(said.getvalue())} (`pellucid {command} --help`)") from None
+
+
+def _first_sentence(box: str) -> str:
+    """What tyro's box of a mistake says, without the frame and the help that follows."""
+    told: list[str] = []
+    suggestion = ""
+    lines = [line.strip().strip("│").strip() for line in box.splitlines()]
+    for number, line in enumerate(lines):
+        if line.startswith("─") and told:
+            if lines[number + 1].startswith("Perhaps you meant"):
+                suggestion = f"; perhaps you meant {lines[number + 2]}"
+            break
+        if line and not line.startswith(("╭", "╰")):
+            told.append(line)
+    return " ".join(told).removeprefix("Error parsing ") + suggestion
+
+

@@ -1,0 +1,33 @@
+"""The sets that come with Pellucid, opened as the settings ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from pellucid.data.arrays import Arrays, open_arrays
+from pellucid.data.digits import open_digits as digits
+from pellucid.data.settings import DataSettings
+from pellucid.data.shapes import open_shapes as shapes
+from pellucid.data.source import Data
+from pellucid.data.tensors import InMemory
+
+
+def open_digits(settings: DataSettings) -> Data:
+    return _arranged(digits(), settings)
+
+
+def open_shapes(settings: DataSettings) -> Data:
+    """The world is drawn at the size asked for, not resized."""
+    return _arranged(shapes() if settings.size is None else shapes(settings.size), settings)
+
+
+def _arranged(data: Data, settings: DataSettings) -> Data:
+    splits = {
+        split: (source.inputs, source.targets)
+        for split, source in data.splits.items()
+        if isinstance(source, InMemory)
+    }
+    return open_arrays(Arrays(data.info.name, data.info.name, splits, data.info.classes), settings)
+
+
+DATASETS: Mapping[str, Callable[[DataSettings], Data]] = {"digits": open_digits, "shapes": open_shapes}

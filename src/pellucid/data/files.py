@@ -1,0 +1,54 @@
+"""A split whose pictures stay in their files and are decoded when they are asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pellucid.data.crops import crop_draws
+from pellucid.data.decode import decode_centre, decode_random
+from pellucid.types.batch import Batch
+from pellucid.types.data_info import Preprocessing
+
+
+@dataclass(frozen=True)
+class Files:
+    """A streamed `Source`. `targets` as in `InMemory`; every picture becomes (c, *preprocessing.size) uint8.
+
+    `smallest_crop` in (0, 1] bounds the part of a picture's area that a random crop covers.
+    """
+
+    root: Path
+    paths: tuple[str, ...]
+    targets: Tensor
+    preprocessing: Preprocessing
+    smallest_crop: float
+
+    @property
+    def streamed(self) -> bool:
+        return True
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def fetch(self, indices: Tensor, keys: Tensor | None = None) -> Batch:
+        """Centred parts without `keys`, random ones with them. `InputError` names a file that broke since opening."""
+        size, channels = self.preprocessing.size, self.preprocessing.channels
+        if size is None:
+            raise ValueError("streamed pictures need a size")
+        paths = [self.root / self.paths[index] for index in indices.tolist()]
+        if keys is None:
+            pictures = [decode_centre(path, size, channels, keep=self.preprocessing.keep) for path in paths]
+        else:
+            pictures = [
+                decode_random(path, size, channels, draws, self.smallest_crop)
+                for path, draws in zip(paths, crop_draws(keys).tolist(), strict=True)
+            ]
+        return Batch(torch.stack(pictures), self.targets[indices], indices)
+
+    def to(self, device: str) -> Files:
+        """Itself: pictures are decoded on the host, and batches go to the device."""
+        return self

@@ -1,0 +1,80 @@
+"""From what a user says to a `Data`: a named set, or a path that is recognised by what is in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pellucid.data import DATASETS
+from pellucid.data.arrays import Arrays, open_arrays
+from pellucid.data.folder import find_folder, is_picture
+from pellucid.data.idx import find_idx
+from pellucid.data.listing import Listing, open_listing
+from pellucid.data.manifest import is_manifest, read_manifest, read_rows
+from pellucid.data.npz import read_npz
+from pellucid.data.settings import DataSettings
+from pellucid.data.source import Data
+from pellucid.data.tabular import Table, open_table, read_table
+from pellucid.types.errors import InputError, unknown_name
+
+ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
+
+
+def open_data(settings: DataSettings) -> Data:
+    """The set called `settings.name`, or what lies at `settings.path`.
+
+    With both, the path goes before the name, unless the named set keeps its own files there (or is to be fetched to it).
+    """
+    if settings.name and settings.name not in DATASETS:
+        raise unknown_name("dataset", settings.name, DATASETS)
+    if settings.path is None:
+        if not settings.name:
+            raise InputError(
+                "no data given; name a set (`pellucid list datasets`) or give a path with --data"
+            )
+        return DATASETS[settings.name](settings)
+    if settings.name and (settings.download or _is_home_of(settings.name, settings.path)):
+        return DATASETS[settings.name](settings)
+    found = recognise(settings.path, settings.target)
+    if isinstance(found, Listing):
+        return open_listing(found, settings)
+    return open_arrays(found, settings) if isinstance(found, Arrays) else open_table(found, settings)
+
+
+def recognise(path: Path, target: str = "") -> Listing | Arrays | Table:
+    """What lies at `path`, read but not opened: files listed, arrays loaded, a table's `target` column apart."""
+    if not path.exists():
+        raise InputError(f"no such file or folder: {path}")
+    if path.is_dir():
+        return _recognise_folder(path, target)
+    if path.suffix.lower() == ".npz":
+        return read_npz(path)
+    if path.suffix.lower() in (".csv", ".tsv"):
+        columns, _ = read_rows(path)
+        return read_manifest(path) if is_manifest(columns) else read_table(path, target)
+    if path.suffix.lower() in ARCHIVES:
+        raise InputError(f"{path}: an archive; unpack it and give the folder")
+    what = "one picture" if is_picture(path.name) else "a file of unknown kind"
+    raise InputError(
+        f"{path}: {what}; expected a folder of classes, a folder of IDX files, a .csv or an .npz file"
+    )
+
+
+def _recognise_folder(path: Path, target: str) -> Listing | Arrays | Table:
+    arrays = find_idx(path)
+    if arrays is not None:
+        return arrays
+    children = [child for child in sorted(path.iterdir()) if not child.name.startswith(".")]
+    if not any(child.is_dir() for child in children):
+        sets = [child for child in children if child.suffix.lower() in (".npz", ".csv", ".tsv")]
+        if len(sets) == 1:
+            return recognise(sets[0], target)
+        archives = [child.name for child in children if child.suffix.lower() in ARCHIVES]
+        if archives:
+            raise InputError(f"{path}: holds the archive {archives[0]}; unpack it and give the folder")
+    return find_folder(path)
+
+
+def _is_home_of(name: str, path: Path) -> bool:
+    from pellucid.data.vision import SETS
+
+    return name in SETS and (path / SETS[name].place).exists()

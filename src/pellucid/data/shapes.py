@@ -1,0 +1,102 @@
+"""Shapes: a generated world of textured shapes over varied backgrounds, for every task.
+
+`scene` and `clip` give a picture with all that is true of it (see `Scene`); each is a pure function of
+(seed, index). `open_shapes` makes a classification set of it: the class is that of the main shape, which is
+by far the largest (small ones are at most 0.55 of its radius) and mostly in view. Shapes are turned,
+textured, lit and cast shadows; colours are harmonious and say nothing about the class, so that no linear
+model can do better than chance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pellucid.data.shapes_geometry import SHAPES
+from pellucid.data.shapes_render import Scene, render
+from pellucid.data.shapes_scene import layouts
+from pellucid.data.source import Data
+from pellucid.data.tensors import InMemory, image_info
+from pellucid.types.batch import Batch
+from pellucid.types.errors import InputError
+
+CLASSES = tuple(SHAPES)
+SIZES = (32, 512)
+
+
+def scene(seed: int, index: int, size: int = 64) -> Scene:
+    """Sample `index` of the world `seed`, `size` pixels square."""
+    return clip(seed, index, 1, size)[0]
+
+
+def clip(seed: int, index: int, frames: int, size: int = 64) -> list[Scene]:
+    """`frames` pictures: `scene(seed, index, size)` first, then its shapes drift and turn.
+
+    From one frame to the next a shape moves at most 0.02 of the side and turns at most 5°. `tracks` tells
+    which is which; a shape that is fully hidden in a frame is missing there.
+    """
+    _check_size(size)
+    (layout,) = layouts(seed, torch.tensor([index]))
+    return [render(layout.at(frame), size) for frame in range(frames)]
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """A `Source` that renders samples `start` … `start + count` − 1 of a world when they are asked for.
+
+    Inputs are (b, 3, size, size) uint8, targets (b,) int64 class numbers.
+    """
+
+    seed: int
+    start: int
+    count: int
+    size: int = 64
+
+    def __post_init__(self) -> None:
+        _check_size(self.size)
+
+    @property
+    def streamed(self) -> bool:
+        return True
+
+    def __len__(self) -> int:
+        return self.count
+
+    def fetch(self, indices: Tensor, keys: Tensor | None = None) -> Batch:
+        """The samples at `indices` (b,). `keys` change nothing: a sample is not random."""
+        if len(indices) and not 0 <= int(indices.min()) <= int(indices.max()) < self.count:
+            raise IndexError(f"indices must lie in [0, {self.count})")
+        scenes = [render(layout, self.size) for layout in layouts(self.seed, self.start + indices)]
+        images = np.stack([scene.image for scene in scenes])
+        return Batch(torch.from_numpy(images), torch.tensor([scene.label for scene in scenes]), indices)
+
+    def to(self, device: str) -> Shapes:
+        return self
+
+    def in_memory(self) -> InMemory:
+        """All samples rendered at once."""
+        batch = self.fetch(torch.arange(self.count))
+        return InMemory(batch.inputs, batch.targets)
+
+
+def open_shapes(size: int = 64, train: int = 8000, test: int = 2000, seed: int = 0) -> Data:
+    """Classification of the main shape among ten; the splits are consecutive samples of one world."""
+    if train < 1 or test < 1:
+        raise InputError(f"shapes: train and test must be at least 1, got {train} and {test}")
+    splits = {
+        "train": Shapes(seed, 0, train, size).in_memory(),
+        "test": Shapes(seed, train, test, size).in_memory(),
+    }
+    return Data(image_info("shapes", CLASSES, splits), splits)
+
+
+def _check_size(size: int) -> None:
+    smallest, largest = SIZES
+    if not smallest <= size <= largest:
+        raise InputError(f"shapes: size must be between {smallest} and {largest} pixels, got {size}")
+
+
+DATASETS = {"shapes": open_shapes}

@@ -1,0 +1,212 @@
+"""What the recorder keeps of a network: numbers of its layers, filters, and feature maps of probe pictures."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules import activation, batchnorm, conv, dropout
+from torch.utils._pytree import tree_leaves
+
+from pellucid.inspection.capture import Captured, capture, unwrapped
+from pellucid.inspection.modes import evaluation_mode
+from pellucid.types.recording import Floats, LayerStatistics
+
+# Activations that give nothing, or next to it, for ≤ 0: a unit that is always there has stopped learning.
+_RECTIFIERS = (
+    activation.ReLU,
+    activation.ReLU6,
+    activation.LeakyReLU,
+    activation.PReLU,
+    activation.RReLU,
+    activation.ELU,
+    activation.CELU,
+    activation.SELU,
+    activation.GELU,
+    activation.SiLU,
+    activation.Mish,
+    activation.Hardswish,
+    activation.Threshold,
+)
+_PASS_ON = (nn.Identity, nn.Flatten, nn.Sequential, dropout._DropoutNd)  # nothing of their own to see
+
+K = TypeVar("K")
+
+MOST_LAYERS, MOST_CHANNELS, LARGEST_SIDE = 6, 16, 64
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One look at a network: `layers`, `filters` and `maps` as in `Recording`, `output` as the network gave it."""
+
+    layers: tuple[LayerStatistics, ...]
+    filters: Floats | None
+    maps: dict[str, Floats]
+    output: Any
+
+
+def observe(model: nn.Module, inputs: Tensor, *, maps: tuple[str, ...] = ()) -> Observation:
+    """Run `model` once on probe pictures, in evaluation mode and without gradients, and keep what the layers
+    gave.
+
+    Gradient norms are those of the parameters' present `.grad`: look before they are zeroed. Of the layers in
+    `maps` (see `map_layers`) the first 16 channels are kept, averaged down to at most 64 pixels a side. The
+    precision of the run is the caller's (autocast); statistics are taken in float32. An output that is
+    several tensors counts by its first.
+    """
+    inner = unwrapped(model)
+    modules = dict(inner.named_modules())
+    channels = _Channels()
+    pictures: dict[str, Floats] = {}
+
+    def keep(name: str, output: Tensor) -> Tensor:
+        dimension = channels.dimension(modules[name])
+        if name in maps and name not in pictures:
+            pictures[name] = _picture(output)
+        rectifies = isinstance(modules[name], _RECTIFIERS)
+        return _activation_numbers(output.float(), dimension if rectifies else None)
+
+    with evaluation_mode(inner), torch.inference_mode(), capture(model, _is_layer, keep=keep) as seen:
+        output = model(inputs)
+        layers = _layer_statistics(modules, seen)
+    convolutions = [name for name, _ in seen.outputs if isinstance(modules[name], nn.Conv2d)]
+    return Observation(
+        layers=layers,
+        filters=_array(modules[convolutions[0]].weight.detach().float()) if convolutions else None,
+        maps={name: pictures[name] for name in maps if name in pictures},
+        output=output,
+    )
+
+
+def map_layers(model: nn.Module, inputs: Tensor) -> tuple[str, ...]:
+    """At most six layers whose maps are worth seeing, in the order they run; one of the pictures is run
+    through `model`.
+
+    They are the first convolution and the last layer at every size of feature map (the ends of the stages).
+    """
+    inner = unwrapped(model)
+    modules = dict(inner.named_modules())
+    channels = _Channels()
+
+    def size(name: str, output: Tensor) -> tuple[int, ...]:
+        second = channels.dimension(modules[name]) == 1
+        return tuple(output.shape[2:]) if output.dim() == 4 and second else ()
+
+    with evaluation_mode(inner), torch.inference_mode(), capture(model, _is_layer, keep=size) as seen:
+        model(inputs[:1])
+    names = list(dict.fromkeys(name for name, _ in seen.outputs))
+    first = next(
+        (index for index, name in enumerate(names) if isinstance(modules[name], nn.Conv2d)), len(names)
+    )
+    # torch's own layers keep the channels where they were; of others (a permutation, say) nobody knows.
+    plain = [name for name in names[first:] if type(modules[name]).__module__.startswith("torch.nn.")]
+    shapes = {name: seen.outputs[name, 0] for name in plain}
+    sizes = {name: shape for name, shape in shapes.items() if len(shape) == 2 and math.prod(shape) > 1}
+    ends = {shape: name for name, shape in sizes.items()}  # the last layer of each size stays
+    chosen = [name for name in sizes if name in (*names[first : first + 1], *ends.values())]
+    spread = np.linspace(0, len(chosen) - 1, min(len(chosen), MOST_LAYERS)).round().astype(int)
+    return tuple(chosen[index] for index in spread)
+
+
+class _Channels:
+    """Where an output has its channels: in the last dimension after a dense layer, else in the second."""
+
+    def __init__(self) -> None:
+        self._latest = 1
+
+    def dimension(self, module: nn.Module) -> int:
+        """To be asked in the order layers run: an activation has them where the layer before had them."""
+        if isinstance(module, nn.Linear) or type(module) is nn.LayerNorm:
+            self._latest = -1
+        elif isinstance(module, (conv._ConvNd, batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)):
+            self._latest = 1
+        return self._latest
+
+
+def _is_layer(name: str, module: nn.Module) -> bool:
+    """A module without parts, or with parameters of its own."""
+    parts, own = any(module.children()), any(True for _ in module.parameters(recurse=False))
+    return not isinstance(module, _PASS_ON) and (own or not parts)
+
+
+def _activation_numbers(output: Tensor, channels: int | None) -> Tensor:
+    """(3,): mean, standard deviation, and the fraction of channels ≤ 0 everywhere, NaN if not asked for."""
+    mean, std = _mean_and_std(output)
+    if channels is None:
+        return torch.stack([mean, std, torch.full_like(mean, math.nan)])
+    others = [dimension for dimension in range(output.dim()) if dimension != channels % output.dim()]
+    return torch.stack([mean, std, (output.amax(others) <= 0).float().mean()])
+
+
+def _mean_and_std(values: Tensor) -> tuple[Tensor, Tensor]:
+    """In vectorised passes; torch.var_mean over a whole tensor on a CPU is not vectorised."""
+    mean = values.mean()
+    return mean, torch.linalg.vector_norm(values - mean) / math.sqrt(max(values.numel(), 1))
+
+
+def _layer_statistics(modules: dict[str, nn.Module], seen: Captured) -> tuple[LayerStatistics, ...]:
+    numbers = {key: next(iter(tree_leaves(tree)), None) for key, tree in seen.outputs.items()}
+    shown = {key: tensor for key, tensor in numbers.items() if isinstance(tensor, Tensor)}
+    if not shown:
+        return ()
+    names = dict.fromkeys(name for name, _ in shown)
+    parameters = {name: [*modules[name].parameters(recurse=False)] for name in names}
+    weights = _table({name: _weight_numbers(own[0]) for name, own in parameters.items() if own})
+    gradients = _table({name: _gradient_norm(own) for name, own in parameters.items()})
+    activations = _table(shown)
+    layers = []
+    for (name, call), (mean, std, dead) in activations.items():
+        norm, weight_mean, weight_std = weights.get(name, (None, None, None))
+        layers.append(
+            LayerStatistics(
+                name=f"{name}#{call}" if call else name,
+                kind=type(modules[name]).__name__,
+                gradient_norm=_known(gradients[name][0]),
+                weight_norm=norm,
+                weight_mean=weight_mean,
+                weight_std=weight_std,
+                activation_mean=mean,
+                activation_std=std,
+                dead=_known(dead),
+            )
+        )
+    return tuple(layers)
+
+
+def _weight_numbers(weight: Tensor) -> Tensor:
+    """(3,): L2 norm, mean and standard deviation of a layer's first parameter: the weight, in torch's layers."""
+    weight = weight.float()
+    return torch.stack([torch.linalg.vector_norm(weight), *_mean_and_std(weight)])
+
+
+def _gradient_norm(parameters: list[nn.Parameter]) -> Tensor:
+    """(1,): L2 norm of the present gradients together, NaN without any."""
+    norms = [torch.linalg.vector_norm(p.grad.float()) for p in parameters if p.grad is not None]
+    return torch.linalg.vector_norm(torch.stack(norms))[None] if norms else torch.full((1,), math.nan)
+
+
+def _table(rows: dict[K, Tensor]) -> dict[K, list[float]]:
+    """All numbers brought over from the device at once."""
+    numbers = torch.stack([row.cpu() for row in rows.values()]) if rows else torch.empty(0)
+    return dict(zip(rows, numbers.tolist(), strict=True))
+
+
+def _known(number: float) -> float | None:
+    return None if math.isnan(number) else number
+
+
+def _picture(output: Tensor) -> Floats:
+    """(p, c, h, w) → float16, the first 16 channels, h and w at most 64."""
+    maps = output[:, :MOST_CHANNELS].float()
+    factor = math.ceil(max(maps.shape[2:]) / LARGEST_SIDE)
+    return _array((F.avg_pool2d(maps, factor, ceil_mode=True) if factor > 1 else maps).half())
+
+
+def _array(tensor: Tensor) -> Floats:
+    array: Floats = tensor.cpu().numpy().copy()
+    return array

@@ -1,0 +1,81 @@
+"""From a model's name to the network: ours, torchvision's, timm's, or a user's own file."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from torch import nn
+
+from pellucid.models import MODELS
+from pellucid.models.shapes import picture_shape
+from pellucid.models.user_file import build_from_file
+from pellucid.types.errors import InputError, unknown_name
+
+# Some of torchvision's networks have auxiliary heads, and then give several outputs, unless told not to.
+_TORCHVISION_OPTIONS: dict[str, dict[str, bool]] = {
+    "googlenet": {"aux_logits": False, "init_weights": True},
+    "inception_v3": {"aux_logits": False, "init_weights": True},
+}
+
+
+def build_model(name: str, *, inputs: tuple[int, ...], outputs: int) -> nn.Module:
+    """A freshly initialised network for inputs of one shape that gives `outputs` numbers.
+
+    `inputs` is (channels, height, width) or (features,). `name` is one of `MODELS`, `torchvision/NAME`,
+    `timm/NAME`, or `path/to/file.py:factory`, where `factory(inputs=…, outputs=…)` returns an `nn.Module`.
+    Raises `InputError` for whatever is wrong with the name or the file, or if they do not fit the inputs.
+    """
+    path, _, function = name.rpartition(":")
+    if path.endswith(".py"):
+        return build_from_file(Path(path), function, inputs=inputs, outputs=outputs)
+    if name.endswith(".py"):
+        raise InputError(f"which function of {name} builds the network? Name it: {name}:FUNCTION")
+    source, slash, rest = name.partition("/")
+    if slash and source == "torchvision":
+        return _from_torchvision(rest, inputs=inputs, outputs=outputs)
+    if slash and source == "timm":
+        return _from_timm(rest, inputs=inputs, outputs=outputs)
+    return MODELS[name](inputs=inputs, outputs=outputs)
+
+
+def set_dropout(model: nn.Module, p: float) -> None:
+    """Drop with probability `p` in [0, 1) in every dropout layer of `model`."""
+    if not 0 <= p < 1:
+        raise InputError(f"dropout is a probability in [0, 1), got {p}")
+    layers = [module for module in model.modules() if isinstance(module, nn.modules.dropout._DropoutNd)]
+    if not layers:
+        raise InputError(
+            f"{type(model).__name__} has no dropout layer, so dropout {p} cannot be set; leave it unset"
+        )
+    for layer in layers:
+        layer.p = p
+
+
+def _from_torchvision(name: str, *, inputs: tuple[int, ...], outputs: int) -> nn.Module:
+    import torchvision
+
+    channels, _, _ = picture_shape(inputs)
+    names = torchvision.models.list_models(module=torchvision.models)
+    if name not in names:
+        raise unknown_name("model", f"torchvision/{name}", [f"torchvision/{other}" for other in names])
+    if channels != 3:
+        raise InputError(
+            f"torchvision/{name} takes pictures with 3 channels, these have {channels}: have the data read "
+            "as RGB, or take one of `pellucid list models` or timm/…, which take any number"
+        )
+    options = _TORCHVISION_OPTIONS.get(name, {})
+    model: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=outputs, **options)
+    return model
+
+
+def _from_timm(name: str, *, inputs: tuple[int, ...], outputs: int) -> nn.Module:
+    channels, _, _ = picture_shape(inputs)
+    if importlib.util.find_spec("timm") is None:
+        raise InputError(f"timm/{name} needs timm, which is not installed: pip install 'pellucid[timm]'")
+    import timm
+
+    if not timm.is_model(name):
+        raise unknown_name("model", f"timm/{name}", [f"timm/{other}" for other in timm.list_models()])
+    model: nn.Module = timm.create_model(name, pretrained=False, num_classes=outputs, in_chans=channels)
+    return model

@@ -1,0 +1,184 @@
+"""Carrying out a recipe: a run folder from the first step to the report."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torchvision
+from torch import nn
+
+import pellucid
+from pellucid.data.source import Data
+from pellucid.inspection.cost import parameter_count
+from pellucid.models.naming import build_model
+from pellucid.models.weights import load_state
+from pellucid.recipes.recipe import Prepared, Recipe, prepare
+from pellucid.recipes.serial import first_difference, from_dict, to_dict
+from pellucid.reports.report import write_report
+from pellucid.runs import checkpoint as checkpoints
+from pellucid.runs.folder import RunFolder
+from pellucid.tasks.task import Task
+from pellucid.training.evaluation import evaluate
+from pellucid.training.events import Evaluated, Event, Finished
+from pellucid.training.execution import choose_execution
+from pellucid.training.feed import Feed
+from pellucid.training.loop import fit, never
+from pellucid.training.processes import Processes, current_processes
+from pellucid.training.settings import Settings
+from pellucid.types.data_info import DataInfo
+from pellucid.types.errors import InputError
+from pellucid.types.evaluation import Evaluation
+
+
+def run_recipe(
+    recipe: Recipe,
+    path: Path,
+    *,
+    resume: bool = False,
+    stop: Callable[[], bool] = never,
+    command: Sequence[str] = (),
+) -> Iterator[Event]:
+    """Train into the run folder `path`, then evaluate the best weights on the test split and write the report.
+
+    Yields the events of `fit`, and at the end an `Evaluated` of the test split. `resume` goes on with the run in `path`, or
+    begins it where there is none yet. Under torchrun every process calls this; the first one writes.
+    """
+    processes = current_processes()
+    prepared = prepare(recipe)
+    run = RunFolder(path)
+    with contextlib.ExitStack() as stack:
+        if processes.first:
+            resume = resume and (path / "run.json").exists()
+            run = _continue(recipe, path) if resume else RunFolder.create(path, describe(recipe, prepared, command))
+            stack.enter_context(run.locked())
+        resume = processes.from_first(resume)
+        task, data = prepared.task, prepared.data
+        for event in fit(prepared.model, task, data, recipe.training, run=run, resume=resume, stop=stop):
+            yield event
+            if isinstance(event, Finished) and event.reason != "stopped":
+                yield _conclude(recipe, prepared, run, processes)
+
+
+def describe(recipe: Recipe, prepared: Prepared, command: Sequence[str]) -> dict[str, Any]:
+    """What run.json says: enough to know what was run, and to run it again."""
+    return {
+        "recipe": to_dict(recipe),
+        "command": list(command),
+        "data": to_dict(prepared.data.info),
+        "versions": {
+            "pellucid": pellucid.__version__,
+            "torch": str(torch.__version__),
+            "torchvision": str(torchvision.__version__),
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+        "parameters": parameter_count(prepared.model),
+        "platform": platform.platform(),
+        "code": _code_state(),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def _code_state() -> dict[str, Any] | None:
+    """The commit of the folder the run is started in, and whether it has changes; None outside git."""
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True, timeout=10)
+        return done.stdout.strip()
+
+    try:
+        return {"commit": git("rev-parse", "HEAD"), "changed": bool(git("status", "--porcelain"))}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _continue(recipe: Recipe, path: Path) -> RunFolder:
+    """The run in `path`. Raises `InputError` unless it is of this very recipe; how many workers read ahead may change."""
+    run = RunFolder.open(path)
+    then = from_dict(Recipe, run.describe()["recipe"])
+    same_workers = replace(then.training.hardware, workers=recipe.training.hardware.workers)
+    then = replace(then, training=replace(then.training, hardware=same_workers))
+    difference = first_difference(to_dict(then), to_dict(recipe))
+    if difference:
+        raise InputError(f"{path} holds a run of another recipe ({difference}); resume it as it was, or use another --out")
+    return run
+
+
+def _conclude(recipe: Recipe, prepared: Prepared, run: RunFolder, processes: Processes) -> Evaluated:
+    """Evaluate the best weights on the test split, keep what the report needs, and write the report."""
+    began = time.monotonic()
+    info = prepared.data.info
+    model, step = restore(run, recipe, info, processes)
+    evaluation = evaluate_on(model, prepared.task, prepared.data, recipe.training, split="test", step=step)
+    if processes.first:
+        keep_evaluation(run, prepared.task, prepared.data, evaluation)
+        write_report(run, prepared.task)
+    epoch = step / max(1, info.counts["train"] // recipe.training.batch_size)
+    seconds = time.monotonic() - began
+    return Evaluated(step, epoch, "test", evaluation.metrics, prepared.task.primary[0], True, seconds)
+
+
+def evaluate_on(
+    model: nn.Module, task: Task, data: Data, settings: Settings, *, split: str, step: int = 0
+) -> Evaluation:
+    """Evaluate `model` on a split, with the precision and on the device that training it would choose."""
+    if split not in data.splits:
+        raise InputError(f"{data.info.name} has no split {split!r}; it has {', '.join(data.splits)}")
+    processes = current_processes()
+    execution = choose_execution(model, data.info.shape, settings.hardware, processes, steps=0)
+    model.to(execution.device)
+    if execution.channels_last:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    with execution.applied():
+        batches = Feed(data, settings, execution, processes).evaluation(split)
+        return evaluate(model, task, batches, execution, split=split, step=step, processes=processes)
+
+
+def keep_evaluation(run: RunFolder, task: Task, data: Data, evaluation: Evaluation) -> None:
+    """Write an evaluation into the run, with the pictures that the task asks for."""
+    wanted = list(task.telling(evaluation))
+    batch = data.splits[evaluation.split].fetch(torch.tensor(wanted, dtype=torch.int64))
+    pictures = batch.inputs.cpu().numpy() if batch.inputs.dtype == torch.uint8 else []
+    run.write_evaluation(evaluation, dict(zip(wanted, pictures, strict=False)))
+
+
+@dataclass(frozen=True)
+class OpenedRun:
+    """A run folder read back: its recipe, and what its data were, without opening them."""
+
+    folder: RunFolder
+    recipe: Recipe
+    info: DataInfo
+
+
+def open_run(path: Path) -> OpenedRun:
+    """Read a run folder's description. Raises `InputError` where `path` is none."""
+    folder = RunFolder.open(path)
+    description = folder.describe()
+    return OpenedRun(folder, from_dict(Recipe, description["recipe"]), from_dict(DataInfo, description["data"]))
+
+
+def restore(
+    run: RunFolder, recipe: Recipe, info: DataInfo, processes: Processes
+) -> tuple[nn.Module, int]:
+    """The run's network with its best weights, or the last ones where none were judged yet, and their step."""
+    model = build_model(recipe.model.name, inputs=info.shape, outputs=recipe.task.outputs(info))
+    found = None
+    if processes.first:
+        best, last = (checkpoints.load_newest(run.checkpoints, name)[0] for name in ("best", "last"))
+        found = best or last
+    found = processes.from_first(found)
+    if found is None:
+        raise InputError(f"{run.path} has no whole checkpoint to take weights from")
+    load_state(model, found.weights, str(run.path))
+    return model, int(found.state["step"])
+

@@ -1,0 +1,27 @@
+"""Recipes on tables of numbers: dense networks without pictures."""
+
+from __future__ import annotations
+
+from pellucid.data.settings import DataSettings
+from pellucid.recipes.recipe import ModelSettings, Recipe
+from pellucid.tasks.regression import RegressionSettings
+from pellucid.training.settings import OptimSettings, ScheduleSettings, Settings
+
+
+def diabetes_mlp() -> Recipe:
+    """Disease progression from ten measurements: `pellucid train diabetes-mlp --data.fold 0`, and so on to 4."""
+    return Recipe(
+        "diabetes-mlp",
+        model=ModelSettings("mlp"),
+        data=DataSettings(name="diabetes", folds=5),
+        task=RegressionSettings(),
+        training=Settings(
+            epochs=60,
+            batch_size=32,
+            optim=OptimSettings("adamw", lr=1e-3, weight_decay=0.1),
+            schedule=ScheduleSettings("cosine"),
+        ),
+    )
+
+
+RECIPES = {"diabetes-mlp": diabetes_mlp}

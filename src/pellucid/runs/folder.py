@@ -1,0 +1,127 @@
+"""The run folder: one experiment, complete in itself. Copying the folder copies the run.
+
+    run.json         the resolved recipe, how it was called, versions, the data's fingerprint, the state of the code
+    metrics.jsonl    every logged step and evaluation, append-only
+    checkpoints/     last, previous, best
+    recordings/      what the recorder kept, one file a step
+    evaluation/      what the network said of every test sample, and the pictures the report shows
+    report.html
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.runs.atomic import write_file, write_with
+from pellucid.runs.log import Log
+from pellucid.types.errors import InputError
+from pellucid.types.evaluation import Evaluation
+
+_RUN = "run.json"
+
+
+class RunFolder:
+    """Opened with `create` or `open`; everything else is reading and writing its parts."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self.recordings = path / "recordings"
+        self.report = path / "report.html"
+        self.log = Log(path / "metrics.jsonl")
+
+    @classmethod
+    def create(cls, path: Path, description: Mapping[str, Any]) -> Self:
+        """Make a new run with `description` as its run.json. Raises `InputError` if the folder holds anything already."""
+        if path.exists() and not path.is_dir():
+            raise InputError(f"{path} is a file; a run needs a folder of its own")
+        if (path / _RUN).exists():
+            raise InputError(f"{path} already holds a run; go on with it by --resume, or name another folder by --out")
+        if path.exists() and any(entry.name != ".lock" for entry in path.iterdir()):
+            raise InputError(f"{path} is not empty and holds no run; name another folder by --out")
+        try:
+            write_file(path / _RUN, json.dumps({"schema": 1, **description}, indent=1) + "\n")
+        except PermissionError as error:
+            raise InputError(f"{path} cannot be written ({error.strerror}); name another folder by --out") from None
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        if not (path / _RUN).exists():
+            raise InputError(f"{path} is not a run folder: it has no {_RUN}")
+        return cls(path)
+
+    def describe(self) -> dict[str, Any]:
+        """The content of run.json."""
+        try:
+            description = json.loads((self.path / _RUN).read_text())
+        except json.JSONDecodeError as error:
+            raise InputError(f"{self.path / _RUN} is damaged: {error}") from None
+        if not isinstance(description, dict) or description.get("schema") != 1:
+            raise InputError(f"{self.path / _RUN} was not written by this version of Pellucid (schema 1 expected)")
+        return description
+
+    def write_evaluation(self, evaluation: Evaluation, pictures: Mapping[int, NDArray[np.uint8]]) -> None:
+        """Keep an evaluation and some of its split's pictures, (c, h, w) uint8 by index."""
+        arrays = {f"picture:{index}": picture for index, picture in pictures.items()}
+        about = json.dumps({"split": evaluation.split, "step": evaluation.step, "metrics": dict(evaluation.metrics)})
+
+        def write(path: Path) -> None:
+            with open(path, "wb") as file:
+                np.savez_compressed(
+                    file,
+                    about=np.array(about),
+                    indices=evaluation.indices,
+                    targets=evaluation.targets,
+                    outputs=evaluation.outputs,
+                    **arrays,
+                )
+
+        write_with(self.path / "evaluation" / f"{evaluation.split}.npz", write)
+
+    def read_evaluation(self, split: str) -> tuple[Evaluation, dict[int, NDArray[np.uint8]]] | None:
+        """What `write_evaluation` kept, or None if that split was not evaluated."""
+        path = self.path / "evaluation" / f"{split}.npz"
+        if not path.exists():
+            return None
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                about = json.loads(str(file["about"]))
+                pictures = {int(key[8:]): file[key] for key in file.files if key.startswith("picture:")}
+                arrays = {key: file[key] for key in ("indices", "targets", "outputs")}
+                return Evaluation(**about, **arrays), pictures
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+            raise InputError(f"{path} is damaged ({error}); `pellucid evaluate {self.path}` writes it anew") from None
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run for writing, so that no other process trains into it at the same time."""
+        if os.name == "nt":
+            yield  # Windows refuses to rename open files, which is guard enough
+            return
+        import fcntl
+
+        with open(self.path / ".lock", "w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(f"another process is writing to {self.path} at this moment") from None
+            yield
+
+
+def free_path(wanted: Path) -> Path:
+    """`wanted`, or `wanted-2`, `wanted-3`, … : the first that does not exist yet."""
+    path, number = wanted, 1
+    while path.exists():
+        number += 1
+        path = wanted.with_name(f"{wanted.name}-{number}")
+    return path

@@ -1,0 +1,141 @@
+"""Where and how a network is run: device, precision, memory format, threads. Chosen by rule, said in one line, overridable.
+
+The rule asks the hardware and the network only, never a stopwatch, so the same run on the same machine is the same run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from pellucid.inspection.cost import multiply_adds
+from pellucid.tasks.task import Objective
+from pellucid.training.processes import Processes
+from pellucid.training.settings import HardwareSettings
+from pellucid.types.batch import Batch
+from pellucid.types.errors import InputError
+
+# Below this many multiply-adds a sample, casting costs more than the faster multiplication gains (bench/training.py).
+_WORTH_BF16 = 10_000_000
+_LOSS_TOLERANCE, _LEAST_COSINE = 0.05, 0.95
+
+
+@dataclass(frozen=True)
+class Execution:
+    device: torch.device
+    precision: Literal["fp32", "bf16"] = "fp32"
+    channels_last: bool = False
+    threads: int = 1
+    compile: bool = False
+
+    def describe(self) -> str:
+        """One line: what was chosen."""
+        parts = [str(self.device), self.precision, "channels-last" if self.channels_last else "contiguous"]
+        if self.device.type == "cpu":
+            parts.append(f"{self.threads} thread{'s' if self.threads > 1 else ''}")
+        return " · ".join(parts + ["compiled"] * self.compile)
+
+    def autocast(self) -> contextlib.AbstractContextManager[object]:
+        """The context in which the forward pass runs."""
+        if self.precision == "fp32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16)
+
+    @contextlib.contextmanager
+    def applied(self) -> Iterator[None]:
+        """Set this process's threads, and deterministic kernels on GPUs, for the duration."""
+        threads, deterministic = torch.get_num_threads(), torch.backends.cudnn.deterministic
+        torch.set_num_threads(self.threads)
+        torch.backends.cudnn.deterministic = True  # exact resume costs a few per cent there
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            torch.backends.cudnn.deterministic = deterministic
+
+
+def choose_execution(
+    model: nn.Module, shape: tuple[int, ...], settings: HardwareSettings, processes: Processes, *, steps: int
+) -> Execution:
+    """Resolve every "auto" of `settings` for a network that takes inputs of `shape`, trained for `steps` steps."""
+    device = choose_device(settings.device, processes)
+    precision = settings.precision
+    if precision == "auto":
+        precision = "bf16" if _multiplies_bf16_fast(device) and _is_worth_bf16(model, shape) else "fp32"
+    channels_last = settings.memory_format == "channels-last"
+    if settings.memory_format == "auto":
+        channels_last = precision == "bf16" and any(isinstance(m, nn.Conv2d) for m in model.modules())
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = settings.threads or max(1, available // processes.local_world)
+    compiled = settings.compile == "on" or (settings.compile == "auto" and device.type == "cuda" and steps >= 2000)
+    return Execution(device, precision, channels_last, threads, compiled)
+
+
+def choose_device(name: str, processes: Processes) -> torch.device:
+    """The device called `name`; "auto" is this process's accelerator where there is one. Raises `InputError`."""
+    if name == "auto":
+        kind = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+        name = "cpu" if kind is None else kind.type
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise InputError(f"hardware.device must be auto, cpu, cuda, cuda:N or mps, got {name!r}") from None
+    if device.type == "cuda":
+        count = torch.cuda.device_count()
+        index = processes.local_rank if device.index is None else device.index
+        if index >= count:
+            raise InputError(f"hardware.device is {name!r}, but this machine shows torch {count} CUDA devices")
+        device = torch.device("cuda", index)
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise InputError("hardware.device is 'mps', but torch finds no Apple GPU here")
+    return device
+
+
+def _multiplies_bf16_fast(device: torch.device) -> bool:
+    """AMX tiles on a CPU; tensor cores with bf16 on an NVIDIA GPU (compute capability 8)."""
+    if device.type == "cpu":
+        return bool(torch.cpu.get_capabilities().get("amx_bf16"))
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+
+
+def _is_worth_bf16(model: nn.Module, shape: tuple[int, ...]) -> bool:
+    cost = multiply_adds(model, shape)
+    return cost is not None and cost >= _WORTH_BF16
+
+
+def guard(model: nn.Module, objective: Objective, batch: Batch, execution: Execution) -> tuple[Execution, str]:
+    """Fall back to fp32 where one step in bf16 disagrees with the same step in fp32; returns the execution to use and why.
+
+    Compared are the loss (5 % apart at most) and the direction of the gradient (cosine 0.95 at least), on a copy of the network.
+    """
+    exact = replace(execution, precision="fp32")
+    loss, gradient = _one_step(model, objective, batch, execution)
+    exact_loss, exact_gradient = _one_step(model, objective, batch, exact)
+    off = abs(loss - exact_loss) / max(abs(exact_loss), 1e-6)
+    cosine = float(torch.cosine_similarity(gradient, exact_gradient, dim=0))
+    if off <= _LOSS_TOLERANCE and cosine >= _LEAST_COSINE:
+        return execution, ""
+    return exact, (
+        f"bf16 disagrees with fp32 on the first batch (loss {loss:.4g} against {exact_loss:.4g}, "
+        f"cosine of the gradients {cosine:.3f}): training goes on in fp32"
+    )
+
+
+def _one_step(
+    model: nn.Module, objective: Objective, batch: Batch, execution: Execution
+) -> tuple[float, Tensor]:
+    copied = copy.deepcopy(model)
+    copied.train()
+    torch.manual_seed(0)
+    with execution.autocast():
+        total = torch.stack([*objective.loss(copied, batch).values()]).sum()
+    parameters = [p for m in objective.players(copied) for p in m.parameters() if p.requires_grad]
+    gradients = torch.autograd.grad(total, parameters, allow_unused=True)
+    return float(total), torch.cat([g.flatten().double() for g in gradients if g is not None])

@@ -1,0 +1,70 @@
+"""The data side of a training: which samples come when, normalised and on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from torch import Tensor
+
+from pellucid.data.loading import Order, Pipeline, choose_workers, evaluation_batches, training_batches
+from pellucid.data.source import Data, Source
+from pellucid.training.execution import Execution
+from pellucid.training.processes import Processes
+from pellucid.training.settings import Settings
+from pellucid.types.batch import Batch
+
+_EVALUATED_AT_ONCE = 256  # at least: evaluation needs no memory for gradients
+
+
+class Feed:
+    """This process's share of the data, as `settings` and `execution` want them."""
+
+    def __init__(self, data: Data, settings: Settings, execution: Execution, processes: Processes) -> None:
+        self._settings, self._processes, self._device = settings, processes, str(execution.device)
+        self._sources = {
+            split: source if source.streamed else source.to(self._device) for split, source in data.splits.items()
+        }
+        self._pipeline = Pipeline(
+            data.info.preprocessing,
+            settings.augment,
+            seed=settings.seed,
+            classes=len(data.info.classes),
+            channels_last=execution.channels_last,
+        )
+        self.order = Order(
+            len(data.splits["train"]), settings.batch_size, settings.seed, processes.rank, processes.world
+        )
+        self.watched = "val" if "val" in data.splits else "test"
+
+    def training(self, start: int, stop: int) -> Generator[Batch, None, None]:
+        """This process's share of the batches of steps `start` to `stop`; close it to end its workers."""
+        source = self._sources["train"]
+        return training_batches(
+            source, self.order, start, stop, self._pipeline, self._device, self._workers(source)
+        )
+
+    def evaluation(self, split: str) -> Generator[Batch, None, None]:
+        """This process's share of a split, as it is."""
+        source = self._sources[split]
+        size = max(_EVALUATED_AT_ONCE, self._settings.batch_size)
+        return evaluation_batches(
+            source,
+            size,
+            self._pipeline,
+            self._device,
+            self._workers(source),
+            rank=self._processes.rank,
+            world=self._processes.world,
+        )
+
+    def stored(self, split: str, indices: Tensor) -> Batch:
+        """Chosen samples of a split, as they are stored."""
+        return self._sources[split].fetch(indices)
+
+    def samples(self, split: str, indices: Tensor) -> Batch:
+        """Chosen samples of a split, as the network sees them."""
+        return self._pipeline.finish(self.stored(split, indices).to(self._device), (None, indices), 0)
+
+    def _workers(self, source: Source) -> int:
+        asked = self._settings.hardware.workers
+        return choose_workers(source, None if asked < 0 else asked)

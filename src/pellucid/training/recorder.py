@@ -1,0 +1,67 @@
+"""The recorder: what the network looks like from inside, at log-spaced steps and at the end of each epoch."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from pellucid.inspection.statistics import map_layers, observe
+from pellucid.training.session import Session
+from pellucid.training.settings import RecorderSettings
+from pellucid.types.recording import Probes, Recording
+
+_WITH_MAPS = 3  # probe pictures whose feature maps are kept; predictions are kept of all
+
+
+class Recorder:
+    """Watches `settings.probes` pictures, spread evenly over the split that is evaluated during training.
+
+    Only the first process records; what it records is the network being trained, not its moving average.
+    """
+
+    def __init__(self, session: Session, settings: RecorderSettings) -> None:
+        self._session = session
+        self.on = settings.on and session.processes.first and not session.state.sharded
+        self._steps = log_spaced(session.total_steps, settings.per_decade)
+        if self.on:
+            count = len(session.data.splits[session.feed.watched])
+            indices = torch.linspace(0, count - 1, min(settings.probes, count)).round().long()
+            self._stored = session.feed.stored(session.feed.watched, indices)
+            self._probes = session.feed.samples(session.feed.watched, indices)
+            self._layers = map_layers(session.state.model, self._probes.inputs)
+
+    def watching(self) -> Probes:
+        """What is watched, as it is stored."""
+        inputs, targets = self._stored.inputs, self._stored.targets
+        return Probes(
+            self._session.feed.watched,
+            self._stored.indices.cpu().numpy(),
+            inputs.cpu().numpy() if inputs.dtype == torch.uint8 else np.empty(0, np.uint8),
+            targets.cpu().numpy() if isinstance(targets, torch.Tensor) else np.empty(0),
+        )
+
+    def due(self, step: int) -> bool:
+        return self.on and (step in self._steps or step % self._session.steps_per_epoch == 0)
+
+    def record(self) -> Recording:
+        """Look at the network as it is now; gradients are those of the step just taken."""
+        session = self._session
+        with session.execution.autocast():
+            seen = observe(session.state.model, self._probes.inputs, maps=self._layers)
+        return Recording(
+            step=session.state.position.step,
+            epoch=session.epoch,
+            layers=seen.layers,
+            filters=seen.filters,
+            maps={name: values[:_WITH_MAPS] for name, values in seen.maps.items()},
+            predictions=session.task.probe(seen.output).float().cpu().numpy(),
+        )
+
+
+def log_spaced(total: int, per_decade: int) -> frozenset[int]:
+    """0, then steps whose logarithms are evenly spaced, `per_decade` to a factor of ten, up to `total`."""
+    steps, power = {0, total}, 0
+    while (step := round(10 ** (power / per_decade))) <= total:
+        steps.add(step)
+        power += 1
+    return frozenset(steps)

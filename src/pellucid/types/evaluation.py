@@ -1,0 +1,22 @@
+"""What an evaluation found: the numbers, and what the network said of every sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """`indices` (n,) are positions in `split`, rising. `outputs` (n, numbers) float32 is the task's `probe` of each: probabilities for
+    classification. `targets` (n, …) are the truth where the task's targets are one tensor, else empty."""
+
+    split: str
+    step: int
+    metrics: Mapping[str, float]
+    indices: NDArray[np.int64]
+    targets: NDArray[np.generic]
+    outputs: NDArray[np.float32]

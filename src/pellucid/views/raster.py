@@ -1,0 +1,54 @@
+"""Arrays as PNG files, small ones: maps as palette pictures, photographs as RGB."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from pellucid.views.colours import MISSING, STEPS, ColourScale, palette
+from pellucid.views.marks import Tiles
+
+
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    """(h, w, 3) RGB or (h, w, 4) RGBA, uint8."""
+    return _file(PIL.Image.fromarray(np.ascontiguousarray(pixels)))
+
+
+def scaled_png(values: NDArray[np.floating], scale: ColourScale) -> bytes:
+    """(h, w) numbers through a scale; a palette picture, a byte a pixel before compression."""
+    picture = PIL.Image.fromarray(scale.indices(values))
+    colours = np.zeros((256, 3), np.uint8)
+    colours[:STEPS] = palette(scale.kind)
+    picture.putpalette(colours.tobytes())
+    return _file(picture, transparency=MISSING)
+
+
+def sheet(tiles: Tiles) -> bytes:
+    """All tiles in one PNG of rows × columns without gaps; places without a tile are transparent."""
+    count, height, width = tiles.values.shape[:3]
+    places = tiles.rows * tiles.columns
+    shape = (tiles.rows, tiles.columns, height, width)
+    if tiles.scale is not None:
+        values = np.full((places, height, width), np.nan)
+        values[:count] = tiles.values
+        joined = values.reshape(shape).transpose(0, 2, 1, 3)
+        return scaled_png(joined.reshape(tiles.rows * height, tiles.columns * width), tiles.scale)
+    pixels = np.zeros((places, height, width, 4), np.uint8)
+    pixels[:count, ..., :3], pixels[:count, ..., 3] = tiles.values, 255
+    joined = pixels.reshape(*shape, 4).transpose(0, 2, 1, 3, 4)
+    return png(joined.reshape(tiles.rows * height, tiles.columns * width, 4))
+
+
+def data_uri(content: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(content).decode()
+
+
+def _file(picture: PIL.Image.Image, transparency: int | None = None) -> bytes:
+    stream = io.BytesIO()
+    options = {} if transparency is None else {"transparency": transparency}
+    picture.save(stream, "PNG", optimize=True, **options)
+    return stream.getvalue()

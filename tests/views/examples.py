@@ -1,0 +1,50 @@
+"""Small views for the tests of this folder: one panel with every kind of mark, and a recorded training."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pellucid.types.recording import LayerStatistics, Recording
+from pellucid.views.axes import Axis
+from pellucid.views.colours import ColourScale, signed
+from pellucid.views.figure import Figure, Panel
+from pellucid.views.marks import Bars, Boxes, Heat, Image, Lines, Mark, Masks, Matrix, Points, Text, Tiles
+
+
+def every_mark() -> tuple[Mark, ...]:
+    random = np.random.default_rng(0)
+    values = random.normal(size=(4, 6)).astype(np.float32)
+    return (
+        Image(random.integers(0, 256, (4, 6, 3), dtype=np.uint8)),
+        Heat(values, signed(values, "weight"), (1, 3, 0, 2), 0.5),
+        Tiles(random.normal(size=(3, 2, 2)), 2, ColourScale("unsigned", 0, 1), ("a", "b", "c")),
+        Boxes(np.array([[1.0, 1, 3, 2]]), ("cat <b>",), ("pink",)),
+        Masks(values[None] > 0, ("sky",), ("green",)),
+        Points(np.array([1.0, 2]), np.array([3.0, np.nan]), "orange", names=("p", "q")),
+        Lines((np.arange(3.0),), (np.array([1.0, np.nan, 2]),), ("loss & co",), ("blue",), dashed=True),
+        Bars(np.arange(2.0), np.array([1.0, -2.0]), "cyan", ("one", "two")),
+        Matrix(np.array([[0.25, np.nan]]), "blue", (("7", ""),), (("seven", ""),)),
+        Text(1, 1, "<here>", "middle"),
+    )
+
+
+def every_mark_figure() -> Figure:
+    panels = tuple(Panel((mark,), frame=(4, 6), caption="one\ntwo") for mark in every_mark())
+    log = Panel((every_mark()[6],), "log", y=Axis("loss", "log", limits=(0.5, 20)))
+    return Figure((*panels, log), "Every mark", columns=3, caption="All of them.")
+
+
+def recordings(channels: int = 3) -> list[Recording]:
+    random = np.random.default_rng(1)
+    made = []
+    for step in (0, 1, 10, 100):
+        layers = (
+            LayerStatistics("conv", "Conv2d", 0.01 * (step + 1), 1.0, 0.0, 0.1, 0.1, 1.0, None),
+            LayerStatistics("relu", "ReLU", None, None, None, None, 0.3, 0.5, 0.25),
+            LayerStatistics("head", "Linear", 0.0, 2.0, 0.0, 0.1, -0.1, 2.0, None),
+        )
+        weights = random.normal(size=(6, channels, 3, 3)).astype(np.float32) * (step + 1)
+        maps = {"relu": np.abs(random.normal(size=(2, 5, 4, 4))).astype(np.float16)}
+        predictions = random.dirichlet(np.ones(3), size=2).astype(np.float32)
+        made.append(Recording(step, step / 50, layers, weights, maps, np.array([4, 7]), predictions))
+    return made

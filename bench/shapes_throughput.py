@@ -1,6 +1,6 @@
-"""How many samples of the generated world one core renders in a second, with every map: the aim is 2,000 at 64².
+"""How many samples of the generated world one core renders in a second, with every map. Aim: 2,000 at 64².
 
-    python bench/shapes_throughput.py [--json FILE]
+python bench/shapes_throughput.py [--json FILE]
 """
 
 from __future__ import annotations

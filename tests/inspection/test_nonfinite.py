@@ -155,9 +155,12 @@ def test_a_compiled_network_and_half_precision() -> None:
 def test_gradients_of_a_shared_weight_that_overflow_when_added() -> None:
     model = nn.Linear(1, 1, bias=False)
     nn.init.zeros_(model.weight)
-    told = first_nonfinite(
-        model, lambda: (model(torch.full((1, 1), 2e38)) + model(torch.full((1, 1), 2e38))).sum()
-    )
+    x = torch.full((1, 1), 2e38)
+
+    def run() -> Tensor:
+        return (model(x) + model(x)).sum()
+
+    told = first_nonfinite(model, run)
     assert told == "weight: the gradients of its uses add up to 1 infinite of 1 numbers"
 
 

@@ -18,7 +18,8 @@ def at(value: float) -> Checkpoint:
 
 def test_round_trip_keeps_every_bit(tmp_path):
     written = Checkpoint(
-        {"a": torch.randn(4, 3).T, "b": torch.randn(2, dtype=torch.bfloat16), "n": torch.tensor(3)}, {"x": [1, 2.5, None]}
+        {"a": torch.randn(4, 3).T, "b": torch.randn(2, dtype=torch.bfloat16), "n": torch.tensor(3)},
+        {"x": [1, 2.5, None]},
     )
     checkpoints.save(tmp_path, "last", written)
     read = checkpoints.load(tmp_path / "last")
@@ -92,7 +93,9 @@ while True:
 
 def test_a_kill_at_any_moment_of_writing_leaves_a_whole_checkpoint(tmp_path):
     for number in range(12):
-        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        )
         assert writer.stdout is not None
         writer.stdout.readline()
         with pytest.raises(subprocess.TimeoutExpired):

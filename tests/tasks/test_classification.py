@@ -158,6 +158,19 @@ def test_balanced_needs_samples(counts, multilabel, words):
         settings.build(info("abc", counts, multilabel))
 
 
+def test_label_smoothing_spreads_over_classes_or_over_present_and_absent():
+    logits, labels = torch.randn(12, 7), batch().targets
+    for loss in SINGLE_LOSSES:
+        rows = 0.8 * F.one_hot(labels, 7) + 0.2 / 7
+        plain, smooth = (ClassificationSettings(loss, label_smoothing=e).build(info()) for e in (0.0, 0.2))
+        assert smooth.criterion(logits, labels).item() == pytest.approx(plain.criterion(logits, rows).item())
+    task = ClassificationSettings("binary-cross-entropy", label_smoothing=0.2)
+    result = task.build(info("abc", (5, 9, 2), multilabel=True)).criterion(logits[:, :3], labelled().targets)
+    rows = labelled().targets.float().mul(0.8).add(0.1)
+    expected = F.binary_cross_entropy_with_logits(logits[:, :3], rows)
+    assert result.item() == pytest.approx(expected.item())
+
+
 Outputs = namedtuple("Outputs", ["logits", "aux_logits2", "aux_logits1"])
 
 

@@ -33,10 +33,15 @@ def rates(make) -> list[float]:
             lambda o: lr_scheduler.MultiStepLR(o, [36, 90], gamma=0.2),
         ),
         (ScheduleSettings("cosine"), lambda o: lr_scheduler.CosineAnnealingLR(o, TOTAL)),
-        (ScheduleSettings("cosine", floor=0.1), lambda o: lr_scheduler.CosineAnnealingLR(o, TOTAL, eta_min=0.1)),
+        (
+            ScheduleSettings("cosine", floor=0.1),
+            lambda o: lr_scheduler.CosineAnnealingLR(o, TOTAL, eta_min=0.1),
+        ),
         (
             ScheduleSettings("one-cycle", peak=0.25),
-            lambda o: lr_scheduler.OneCycleLR(o, 1.0, total_steps=TOTAL, pct_start=0.25, cycle_momentum=False),
+            lambda o: lr_scheduler.OneCycleLR(
+                o, 1.0, total_steps=TOTAL, pct_start=0.25, cycle_momentum=False
+            ),
         ),
     ],
     ids=["constant", "step", "cosine", "cosine-floor", "one-cycle"],
@@ -68,7 +73,12 @@ def test_plateau_falls_when_torch_falls():
 
 def test_patience_remembers_the_best_and_ignores_nan():
     patience = Patience(higher_is_better=False)
-    assert [patience.update(v, i) for i, v in enumerate([3.0, math.nan, 2.0, 2.0])] == [True, False, True, False]
+    assert [patience.update(v, i) for i, v in enumerate([3.0, math.nan, 2.0, 2.0])] == [
+        True,
+        False,
+        True,
+        False,
+    ]
     assert (patience.best, patience.best_step, patience.bad) == (2.0, 2, 1)
 
 

@@ -14,7 +14,9 @@ from pellucid.types.errors import InputError
 T = TypeVar("T")
 
 
-def parse(kind: type[T], arguments: Sequence[str], *, command: str, about: str, default: T | None = None) -> T:
+def parse(
+    kind: type[T], arguments: Sequence[str], *, command: str, about: str, default: T | None = None
+) -> T:
     """Read `arguments` as the dataclass `kind`, whose fields' docstrings are the help. Raises `InputError` for a mistake.
 
     `about` is the help's first paragraph, with an example.
@@ -23,7 +25,10 @@ def parse(kind: type[T], arguments: Sequence[str], *, command: str, about: str, 
     extra: dict[str, Any] = {} if default is None else {"default": default}
     try:
         with contextlib.redirect_stderr(said):
-            return cast(T, tyro.cli(kind, prog=f"pellucid {command}", description=about, args=list(arguments), **extra))
+            return cast(
+                T,
+                tyro.cli(kind, prog=f"pellucid {command}", description=about, args=list(arguments), **extra),
+            )
     except SystemExit as exit:
         if exit.code in (0, None):
             raise
@@ -43,5 +48,3 @@ def _first_sentence(box: str) -> str:
         if line and not line.startswith(("╭", "╰")):
             told.append(line)
     return " ".join(told).removeprefix("Error parsing ") + suggestion
-
-

@@ -28,4 +28,10 @@ class Call:
 def main(arguments: Sequence[str]) -> int:
     call = parse(Call, arguments, command="demo", about=ABOUT)
     path = call.out or free_path(Path("runs") / "demo")
-    return train(RECIPES["shapes-resnet"](), path, Console(soft_wrap=True, highlight=False), resume=False, command=["shapes-resnet"])
+    return train(
+        RECIPES["shapes-resnet"](),
+        path,
+        Console(soft_wrap=True, highlight=False),
+        resume=False,
+        command=["shapes-resnet"],
+    )

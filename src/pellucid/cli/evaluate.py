@@ -48,7 +48,9 @@ class Call:
 def main(arguments: Sequence[str]) -> int:
     call = parse(Call, arguments, command="evaluate", about=ABOUT)
     with join_processes(call.device) as processes:
-        evaluation = _of_run(call, processes) if (Path(call.what) / "run.json").exists() else _of_network(call)
+        evaluation = (
+            _of_run(call, processes) if (Path(call.what) / "run.json").exists() else _of_network(call)
+        )
     if processes.first:
         if call.json:
             print(json.dumps({"split": call.split, "samples": len(evaluation.indices), **evaluation.metrics}))
@@ -83,7 +85,9 @@ def _of_network(call: Call) -> Evaluation:
     """A recipe's or network's weights from a file."""
     recipe = find_recipe(call.what)
     if call.weights is None:
-        raise InputError(f"{call.what} has no trained weights of its own; give --weights FILE, or a run folder")
+        raise InputError(
+            f"{call.what} has no trained weights of its own; give --weights FILE, or a run folder"
+        )
     hardware = replace(recipe.training.hardware, device=call.device)
     prepared = prepare(
         replace(
@@ -93,6 +97,10 @@ def _of_network(call: Call) -> Evaluation:
             training=replace(recipe.training, hardware=hardware),
         )
     )
-    return evaluate_on(prepared.model, prepared.task, prepared.data, replace(recipe.training, hardware=hardware), split=call.split)
-
-
+    return evaluate_on(
+        prepared.model,
+        prepared.task,
+        prepared.data,
+        replace(recipe.training, hardware=hardware),
+        split=call.split,
+    )

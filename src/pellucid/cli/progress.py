@@ -16,7 +16,11 @@ _SHOWN_NOTES = 5
 def follow(events: Iterable[Event], console: Console) -> Event | None:
     """Print events as they come and return the last one."""
     bar = Progress(
-        TextColumn("  {task.description}"), BarColumn(24), TimeRemainingColumn(), console=console, transient=True
+        TextColumn("  {task.description}"),
+        BarColumn(24),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
     )
     shown: AbstractContextManager[object] = bar if console.is_terminal else nullcontext()
     last: Event | None = None
@@ -27,14 +31,18 @@ def follow(events: Iterable[Event], console: Console) -> Event | None:
             finished = finished or isinstance(last, Finished)
             match last:
                 case Started():
-                    console.print(f"  {last.parameters:,} weights · {last.total_steps:,} steps · {last.execution}")
+                    console.print(
+                        f"  {last.parameters:,} weights · {last.total_steps:,} steps · {last.execution}"
+                    )
                     if last.step:
                         console.print(f"  going on from step {last.step:,}")
                     task = bar.add_task("", total=last.total_steps, completed=last.step)
                 case Noted():
                     notes += 1
                     if notes <= _SHOWN_NOTES:
-                        console.print(f"  note: {last.message}", style="yellow", highlight=False, markup=False)
+                        console.print(
+                            f"  note: {last.message}", style="yellow", highlight=False, markup=False
+                        )
                 case Stepped() if task is not None:
                     loss = " ".join(f"{name} {value:.3f}" for name, value in last.losses.items())
                     bar.update(
@@ -45,7 +53,9 @@ def follow(events: Iterable[Event], console: Console) -> Event | None:
                 case Evaluated() if not finished:
                     console.print(_line(last, loss), highlight=False)
                 case Diverged():
-                    console.print(f"  stopped before step {last.step:,}: {last.description}", style="red", markup=False)
+                    console.print(
+                        f"  stopped before step {last.step:,}: {last.description}", style="red", markup=False
+                    )
                 case Finished() if last.reason == "early-stopping":
                     console.print(f"  no improvement since step {last.best_step:,}: stopped early")
                 case _:

@@ -57,7 +57,9 @@ def read_call(arguments: Sequence[str]) -> Call:
         if arguments and arguments[0] in ("-h", "--help"):
             arguments = ["lenet5", "--help"]
         else:
-            raise InputError("name a recipe or a network first: pellucid train digits-lenet5 (`pellucid list` shows them)")
+            raise InputError(
+                "name a recipe or a network first: pellucid train digits-lenet5 (`pellucid list` shows them)"
+            )
     name, *rest = arguments
     call = parse(Call, rest, command=f"train {name}", about=ABOUT, default=Call(find_recipe(name)))
     if call.resume and call.out is None:
@@ -82,13 +84,17 @@ def train(recipe: Recipe, path: Path, console: Console, *, resume: bool, command
         events = run_recipe(recipe, path, resume=resume, stop=interrupted.is_set, command=command)
         last = follow(events, console)
     if isinstance(last, Diverged):
-        print(f"pellucid: {recipe.name} diverged before step {last.step}: {last.description}", file=sys.stderr)
+        print(
+            f"pellucid: {recipe.name} diverged before step {last.step}: {last.description}", file=sys.stderr
+        )
         return 1
     if interrupted.is_set():
         console.print(f"stopped; go on with: pellucid train {command[0]} … --out {path} --resume")
         return 130
     if isinstance(last, Evaluated):
-        console.print(metrics_table(last.metrics, title=f"{last.split}, with the best weights (step {last.step:,})"))
+        console.print(
+            metrics_table(last.metrics, title=f"{last.split}, with the best weights (step {last.step:,})")
+        )
         console.print(f"report: {path / 'report.html'}")
     return 0
 
@@ -110,4 +116,3 @@ def interruptible() -> Iterator[threading.Event]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-

@@ -1,4 +1,4 @@
-"""A set that comes as arrays of pictures and labels (IDX, npz, torchvision): checked, split, and made a `Data`."""
+"""A set that comes as arrays of pictures and labels (IDX, npz, torchvision): checked and made a `Data`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LUMA = (19595, 38470, 7471)  # ITU-R BT.601 in units of 1/65536, as Pillow conv
 
 @dataclass(frozen=True)
 class Arrays:
-    """`splits` has (pictures (n, c, h, w) uint8, labels) by name; labels are (n,) int64 or (n, classes) float32 in {0, 1}.
+    """`splits` has pictures (n, c, h, w) uint8 and labels, (n,) int64 or (n, classes) float32 in {0, 1}.
 
     `where` is what messages call the set: its path. Without `classes`, they are called by their numbers.
     """

@@ -43,7 +43,10 @@ class Augmentation:
     cutout: int = 0
     """Side in pixels of a square of mean colour at a random place (DeVries & Taylor 2017; CIFAR-10: 16)."""
     policy: Policy = "none"
-    """A published policy. Its rotations, shears and inversions can change what a digit or a letter means."""
+    """A published policy. Its rotations, shears and inversions can change what a digit or a letter means.
+
+    TrivialAugment moves pictures by up to 32 pixels whatever their size: small ones are pushed out of view.
+    """
     mixup: float = 0.0
     """Blend pairs of pictures and of labels, weighed by Beta(alpha, alpha) (Zhang et al. 2018: 0.2 to 1)."""
     cutmix: float = 0.0

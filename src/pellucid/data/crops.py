@@ -41,8 +41,9 @@ def random_box(
 ) -> Box:
     """Inception's crop (Szegedy et al., "Going deeper with convolutions", 2015, section 6).
 
-    Area uniform in [smallest, 1] of the picture's, aspect ratio log-uniform within 3/4 … 4/3 of the target's. When
-    ten attempts do not fit into the picture, the largest centred part within these ratios is taken.
+    Area uniform in [smallest, 1] of the picture's, aspect ratio log-uniform within 3/4 … 4/3 of the
+    target's. When ten attempts do not fit into the picture, the largest centred part within these ratios
+    is taken.
     """
     aspect = size[1] / size[0]
     for attempt in range(0, 4 * _ATTEMPTS, 4):

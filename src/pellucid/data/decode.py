@@ -1,8 +1,9 @@
-"""A picture file becomes a uint8 tensor: decoded, turned upright, in the channels asked for, cropped, resized.
+"""A picture file becomes a uint8 tensor: decoded, upright, in the channels asked for, cropped, resized.
 
-Speed comes from decoding no more than is needed. JPEG is a sum of cosines over 8 × 8 blocks, so a picture of 1/2,
-1/4 or 1/8 of the size is read straight from the low frequencies; that is done where the crop still has at least
-the pixels asked for. Rows are decoded from the top, so those below the crop are never touched.
+Speed comes from decoding no more than is needed. JPEG is a sum of cosines over 8 × 8 blocks, so a picture
+of 1/2, 1/4 or 1/8 of the size is read straight from the low frequencies; that is done where the crop
+still has at least the pixels asked for. Rows are decoded from the top, so those below the crop are never
+touched.
 """
 
 from __future__ import annotations
@@ -73,8 +74,9 @@ class Header:
 def decode(source: Path | bytes, channels: str = "RGB") -> Tensor:
     """The whole picture, (3, h, w) for "RGB" and (1, h, w) for "L", uint8.
 
-    The first frame of an animation; upright by its EXIF orientation; transparent parts over white, as on paper;
-    16-bit grey scaled to 8 (65535 becomes 255, nothing is clipped). `InputError` says which file has what wrong.
+    The first frame of an animation; upright by its EXIF orientation; transparent parts over white, as on
+    paper; 16-bit grey scaled to 8 (65535 becomes 255, nothing is clipped). `InputError` says which file
+    has what wrong.
     """
     data = _bytes(source)
     try:
@@ -102,10 +104,11 @@ def decode_thumbnail(source: Path | bytes, side: int) -> tuple[Header, Tensor]:
         image = _open(data)
         found = Header(image.format or "", image.mode, _size(image))
         image.draft(None, (4 * side, 4 * side))
-        pixels = _tensor(_upright(image), "RGB")
+        pixels = _tensor(_upright(image), "RGB").permute(1, 2, 0).numpy()
+        small = Image.fromarray(pixels).resize((side, side), Image.Resampling.BOX)
     except _DAMAGED as error:
         raise _damaged(source, error) from error
-    return found, F.adaptive_avg_pool2d(pixels.float(), side).round().to(torch.uint8)
+    return found, torch.from_numpy(np.array(small)).permute(2, 0, 1)
 
 
 def decode_centre(
@@ -188,7 +191,7 @@ def _open(data: bytes) -> Image.Image:
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF's number, 1 for upright. Pillow turns TIFF itself; a damaged note does not make a picture unreadable."""
+    """EXIF's number, 1 for upright. Pillow turns TIFF itself; a damaged note does not spoil a picture."""
     if image.format == "TIFF" or image.info.keys().isdisjoint({"exif", "xmp", "Raw profile type exif"}):
         return 1
     try:
@@ -220,7 +223,7 @@ def _tensor(image: Image.Image, channels: str) -> Tensor:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """Grey of 16 bits or more: 32-bit integers are taken for 16-bit ones in a wider type, floats for [0, 1]."""
+    """Grey of 16 bits or more; 32-bit integers are taken for 16-bit ones, floats for [0, 1]."""
     values = np.asarray(image).astype(np.float64)
     white = 1.0 if image.mode[0] == "F" else 65535.0
     if not (values.min() >= 0 and values.max() <= white):
@@ -233,7 +236,8 @@ def _damaged(source: Path | bytes, error: BaseException) -> BaseException:
     if isinstance(error, OSError) and error.errno is not None:
         return error
     where = str(source) if isinstance(source, Path) else "this picture"
-    return InputError(f"{where}: cannot be read as a picture ({reason(error)})")
+    empty = (source.stat().st_size if isinstance(source, Path) else len(source)) == 0
+    return InputError(f"{where}: {'the file is empty' if empty else reason(error)}")
 
 
 def reason(error: BaseException) -> str:

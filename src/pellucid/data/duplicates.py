@@ -1,7 +1,8 @@
 """Pictures that are in a set more than once: the same bytes, or nearly the same picture.
 
-Nearly the same means that two thumbnails, freed of brightness and contrast, correlate at `NEAR` or more: a copy saved again,
-resized, brightened or slightly cropped. The search is exact: no pair is missed and none is counted that is not.
+Nearly the same means that two thumbnails, freed of brightness and contrast, correlate at `NEAR` or more:
+a copy saved again, resized, brightened or slightly cropped. The search is exact: no pair is missed and
+none is counted that is not.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-NEAR = 0.99
+NEAR = 0.97
 SIDE = 16  # of a thumbnail
 _PROJECTED = 24  # dimensions that pairs are first compared in
 _BLOCK = 2048
@@ -29,13 +30,14 @@ def same(keys: Sequence[Hashable]) -> list[list[int]]:
 
 
 def nearly_same(thumbnails: NDArray[np.uint8], correlation: float = NEAR) -> list[tuple[int, int]]:
-    """Pairs i < j of thumbnails (n, …) that correlate at `correlation` or more; pictures of one colour are in none.
+    """Pairs i < j of thumbnails (n, c, h, w) that correlate at `correlation` or more; none is plain.
 
-    Correlation r of two unit vectors is a distance of √(2 − 2r), and no orthogonal projection makes distances longer. So pairs
-    that are too far apart in a few principal components are passed over, and of a sorted first component only a window is compared.
+    Correlation r of two unit vectors is a distance of √(2 − 2r), and no orthogonal projection makes
+    distances longer. So pairs that are too far apart in a few principal components are passed over, and
+    of a sorted first component only a window is compared.
     """
-    flat = thumbnails.reshape(len(thumbnails), -1)
-    kept = np.flatnonzero(flat.max(1, initial=0) > flat.min(1, initial=255))
+    flat = thumbnails.reshape(*thumbnails.shape[:2], -1)
+    kept = np.flatnonzero((flat.max(2, initial=0) > flat.min(2, initial=255)).any(1))
     if len(kept) < 2:
         return []
     reach = float(np.sqrt(2 - 2 * correlation))
@@ -70,15 +72,16 @@ def _alike(
 
 
 def _units(flat: NDArray[np.uint8]) -> Floats:
-    """(n, values) of mean 0 and length 1."""
+    """(n, c, pixels) → (n, values) of length 1, each channel of mean 0: the colour of a sky says nothing."""
     values = flat.astype(np.float32)
-    values -= values.mean(1, keepdims=True)
+    values -= values.mean(2, keepdims=True)
+    values = values.reshape(len(values), -1)
     values /= np.linalg.norm(values, axis=1, keepdims=True)
     return values
 
 
 def _principal(units: Floats) -> Floats:
-    """(values, components): the directions in which these vectors differ most, orthonormal, the first one first."""
+    """(values, components): the directions in which these vectors differ most, orthonormal."""
     centred = units - units.mean(0)
     _, vectors = np.linalg.eigh(centred.T @ centred)
     return np.ascontiguousarray(vectors[:, ::-1][:, :_PROJECTED])
@@ -86,4 +89,7 @@ def _principal(units: Floats) -> Floats:
 
 def _squared_distances(a: Floats, b: Floats) -> Floats:
     products: Floats = a @ b.T
-    return np.einsum("ij,ij->i", a, a)[:, None] + np.einsum("ij,ij->i", b, b) - 2 * products
+    products *= -2
+    products += np.einsum("ij,ij->i", a, a)[:, None]
+    products += np.einsum("ij,ij->i", b, b)
+    return products

@@ -35,7 +35,7 @@ class Files:
         return len(self.paths)
 
     def fetch(self, indices: Tensor, keys: Tensor | None = None) -> Batch:
-        """Centred parts without `keys`, random ones with them. `InputError` names a file that broke since opening."""
+        """Centred parts without `keys`, random ones with them. `InputError` names an unreadable file."""
         size, channels = self.preprocessing.size, self.preprocessing.channels
         if size is None:
             raise ValueError("streamed pictures need a size")

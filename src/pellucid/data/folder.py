@@ -13,9 +13,10 @@ from pellucid.types.errors import InputError
 
 
 def find_folder(root: Path) -> Listing:
-    """The classes under `root`, in natural order ("2" before "10"); pictures may lie in folders within a class.
+    """The classes under `root`, in natural order ("2" before "10"); a class may have folders within.
 
-    Splits may be called train(ing), val(id(ation)) or dev, test(ing). Other files and hidden folders are passed over.
+    Splits may be called train(ing), val(id(ation)) or dev, test(ing). Other files and hidden folders are
+    passed over.
     """
     folders = _folders(root)
     if len(folders) == 1 and folders[0].name.lower() not in ALIASES and not _has_pictures(root):
@@ -85,7 +86,7 @@ def _pictures(folder: Path) -> list[Path]:
 def _nothing_found(folder: Path) -> InputError:
     if _has_pictures(folder):
         return InputError(
-            f"{folder}: the pictures lie directly in it; expected a folder for each class: {folder / 'CLASS'}/…"
+            f"{folder}: the pictures lie directly in it; expected one folder a class: {folder / 'CLASS'}/…"
         )
     return InputError(
         f"{folder}: no pictures; expected {folder / 'CLASS'}/….jpg (or png, webp, bmp, tiff, gif)"

@@ -1,6 +1,7 @@
 """IDX, the format of MNIST and its successors (LeCun, Cortes & Burges, "The MNIST database", 1998).
 
-Big-endian: two zero bytes, the type of the values (8: uint8), the number of dimensions, each dimension as 32 bits, the values.
+Big-endian: two zero bytes, the type of the values (8: uint8), the number of dimensions, each dimension as
+32 bits, the values.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def read_idx(path: Path) -> Tensor:
         raise InputError(f"{path}: the gzip file is damaged or cut short; fetch it again") from error
     if len(data) < 4 or data[:2] != b"\0\0":
         raise InputError(
-            f"{path}: not an IDX file; expected two zero bytes at the start, got {data[:2].hex(' ') or 'nothing'}"
+            f"{path}: not an IDX file; expected two zero bytes, got {data[:2].hex(' ') or 'nothing'}"
         )
     if data[2] != 8:
         raise InputError(f"{path}: expected values of type 0x08 (uint8), got 0x{data[2]:02x}")
@@ -39,8 +40,8 @@ def read_idx(path: Path) -> Tensor:
     expected = int(np.prod(shape, dtype=np.int64))
     if len(data) - start != expected:
         raise InputError(
-            f"{path}: {' × '.join(map(str, shape))} values are {expected:,} bytes, the file has {len(data) - start:,};"
-            " it is cut short or damaged"
+            f"{path}: {' × '.join(map(str, shape))} values are {expected:,} bytes,"
+            f" the file has {len(data) - start:,}; it is cut short or damaged"
         )
     return (
         torch.frombuffer(bytearray(data[start:]), dtype=torch.uint8).view(shape)

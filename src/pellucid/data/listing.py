@@ -1,7 +1,7 @@
 """Pictures listed by file: what can be read of them, and the `Data` they become.
 
-A set whose pictures all have one size, need no shrinking and fit is decoded once into memory. Others are streamed: each
-picture is decoded when it is asked for, a random part of it in training.
+A set whose pictures all have one size, need no shrinking and fit is decoded once into memory. Others are
+streamed: each picture is decoded when it is asked for, a random part of it in training.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ KEEP = 224 / 256  # of each side when a larger picture is brought to size for ev
 END_BYTES = 1 << 16  # in which a whole JPEG or PNG has its end marker, even behind a camera's own additions
 GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "F"})
 
-# Streamed sets are normalised by ImageNet's statistics: measuring their own would decode everything once, and networks
-# are insensitive to the difference. For grey, the averages of the three.
+# Streamed sets are normalised by ImageNet's statistics: measuring their own would decode everything once,
+# and networks are insensitive to the difference. For grey, the averages of the three.
 IMAGENET_STATISTICS = {
     "RGB": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "L": ((0.449,), (0.226,)),
@@ -136,7 +136,7 @@ def targets_of(listing: Listing, entries: Sequence[Entry]) -> Tensor:
 
 
 def _target_size(sizes: Sequence[tuple[int, int]], asked: int | None) -> tuple[tuple[int, int], bool]:
-    """The (height, width) all pictures are brought to, and whether that makes one smaller or cuts something off."""
+    """The (height, width) all pictures are brought to, and whether that shrinks or cuts one."""
     uniform = len(set(sizes)) == 1
     if uniform and (asked is None or sizes[0] == (asked, asked)):
         return sizes[0], False
@@ -191,7 +191,7 @@ def _streamed(listing: Listing, preprocessing: Preprocessing, settings: DataSett
 
 
 def _fingerprint(listing: Listing, splits: Mapping[str, Sequence[Entry]]) -> str:
-    """Of each picture: split, path, labels, length in bytes, and its first and last kilobyte. Files are not read whole."""
+    """Of each picture: split, path, labels, length, first and last kilobyte. No file is read whole."""
     digest = hashlib.sha256()
     for split, entries in splits.items():
         for entry in entries:

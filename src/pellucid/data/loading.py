@@ -111,7 +111,7 @@ class Pipeline:
 
 
 def normalise(batch: Batch, preprocessing: Preprocessing) -> Batch:
-    """(x · scale − mean) / std in float32, by channel of (b, c, h, w) pictures or feature of (b, n) tables."""
+    """(x · scale − mean) / std in float32, by channel of (b, c, h, w) pictures, feature of (b, n) tables."""
     factor, offset = _affine(preprocessing, batch.inputs.ndim, batch.inputs.device)
     values = batch.inputs.to(torch.float32, copy=True).mul_(factor).add_(offset)
     return Batch(values, batch.targets, batch.indices)

@@ -1,7 +1,8 @@
-"""Pictures and labels in one .npz file: `x_train`, `y_train`, and as far as there are any `x_test y_test x_val y_val`.
+"""Pictures and labels in one .npz file: `x_train`, `y_train`, perhaps `x_test`, `y_test`, `x_val`, `y_val`.
 
-Pictures are uint8, (n, 3, h, w), (n, h, w, 3) or grey (n, h, w), (n, h, w, 1), (n, 1, h, w). Labels are whole numbers (n,) or (n, 1)
-from 0, or (n, classes) of 0 and 1 for several at once. `classes` may hold the names. Nothing is ever unpickled.
+Pictures are uint8, (n, 3, h, w), (n, h, w, 3) or grey (n, h, w), (n, h, w, 1), (n, 1, h, w). Labels are
+whole numbers (n,) or (n, 1) from 0, or (n, classes) of 0 and 1 for several at once. `classes` may hold
+the names. Nothing is ever unpickled.
 """
 
 from __future__ import annotations

@@ -22,7 +22,8 @@ ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 def open_data(settings: DataSettings) -> Data:
     """The set called `settings.name`, or what lies at `settings.path`.
 
-    With both, the path goes before the name, unless the named set keeps its own files there (or is to be fetched to it).
+    With both, the path goes before the name, unless the named set keeps its own files there (or is to be
+    fetched to it).
     """
     if settings.name and settings.name not in DATASETS:
         raise unknown_name("dataset", settings.name, DATASETS)
@@ -41,7 +42,7 @@ def open_data(settings: DataSettings) -> Data:
 
 
 def recognise(path: Path, target: str = "") -> Listing | Arrays | Table:
-    """What lies at `path`, read but not opened: files listed, arrays loaded, a table's `target` column apart."""
+    """What lies at `path`, read but not opened: files listed, arrays loaded, a table's `target` apart."""
     if not path.exists():
         raise InputError(f"no such file or folder: {path}")
     if path.is_dir():

@@ -28,7 +28,7 @@ Step = tuple[str, float]
 T = TypeVar("T")
 
 _DRAWS = 5  # what a policy needs: which sub-policy, and for each of two steps whether and with which sign
-_WORKING_SET = 1 << 19  # values worked on at a time: their float copies then stay in a core's cache
+_WORKING_SET = 1 << 19  # values worked on at a time, so that their float copies stay in a core's cache
 
 
 def _geometric(matrix: Callable[[float, int, int], list[list[float]]]) -> Callable[[Tensor, Tensor], Tensor]:
@@ -131,7 +131,9 @@ def apply(images: Tensor, steps: Sequence[Sequence[Step]]) -> Tensor:
     """Each picture of (b, 1 or 3, h, w) uint8 after its own steps."""
     if images.device.type != "cpu":
         return _grouped(images, steps)
-    at_once = max(1, _WORKING_SET // max(1, images[:1].numel()))
+    at_once = _WORKING_SET // max(1, images[:1].numel())
+    if at_once < 8:  # too few to form groups worth their copying
+        at_once = 1
     result = torch.empty_like(images)
     for start in range(0, len(images), at_once):
         part = slice(start, start + at_once)
@@ -146,6 +148,10 @@ def _grouped(images: Tensor, steps: Sequence[Sequence[Step]]) -> Tensor:
         for position, own in enumerate(steps):
             name, amount = own[turn] if turn < len(own) else ("Identity", 0.0)
             groups.setdefault(name, []).append((position, amount))
+        if len(groups) == 1:
+            ((name, group),) = groups.items()
+            images = OPERATIONS[name](images, torch.tensor([m for _, m in group], dtype=torch.float64))
+            continue
         done: list[Tensor] = []
         order: list[int] = []
         for name, group in groups.items():

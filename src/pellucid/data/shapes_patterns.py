@@ -32,11 +32,11 @@ def _wave(x: Array) -> Array:
     return x
 
 
-def ramp(x: Array, slope: float, middle: float = 0.5) -> Array:
-    """`slope` · x + `middle`, kept in [0, 1]: an edge at x = 0, about 1/slope wide."""
+def ramp(x: Array, slope: float, middle: float = 0.5, least: float = 0) -> Array:
+    """`slope` · x + `middle`, kept in [`least`, 1]: an edge at x = 0, about 1/slope wide."""
     x = x * slope
     x += middle
-    np.maximum(x, 0, out=x)  # np.clip costs five times as much on arrays as small as these
+    np.maximum(x, least, out=x)  # np.clip costs five times as much on arrays as small as these
     np.minimum(x, 1, out=x)
     return x
 

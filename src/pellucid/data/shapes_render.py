@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from pellucid.data.shapes_patterns import PATTERNS, ramp
 from pellucid.data.shapes_scene import Layout, Pattern, Shape
 
 Array = NDArray[np.floating]
+Integer = TypeVar("Integer", bound=np.integer)
 
 SHADOW_SHIFT = 0.13  # in radii, to the lower right: the light comes from the upper left
 SHADOW_REACH = 0.14  # in radii, how far a shadow's edge is blurred to either side
@@ -58,24 +60,23 @@ class Scene:
     @property
     def semantic(self) -> NDArray[np.uint8]:
         """(h, w): 0 for background, otherwise 1 + label."""
-        return self._drawn(0, self.labels + 1).astype(np.uint8)
+        return self._drawn(np.zeros(self.masks.shape[1:], np.uint8), self.labels + 1)
 
     @property
-    def panoptic(self) -> NDArray[np.int64]:
+    def panoptic(self) -> NDArray[np.int32]:
         """(h, w): category · 1000 + instance, as in Cityscapes.
 
-        Shapes are things, category 1 + label, and their instance is the track number. The background is
-        stuff, category 1 + len(SHAPES) + `background`, and has instance 0.
+        Shapes are things: category 1 + label, and the track number as instance. The background is stuff:
+        category 1 + len(SHAPES) + `background`, instance 0.
         """
-        stuff = 1 + len(SHAPES) + self.background
-        return self._drawn(1000 * stuff, (self.labels + 1) * 1000 + self.tracks)
+        stuff = np.full(self.masks.shape[1:], 1000 * (1 + len(SHAPES) + self.background), np.int32)
+        return self._drawn(stuff, 1000 * (self.labels + 1) + self.tracks)
 
-    def _drawn(self, background: int, values: NDArray[np.int64]) -> NDArray[np.int64]:
-        """A map of `values` (k,), one per mask."""
-        drawn = np.full(self.masks.shape[1:], background)
-        for mask, value in zip(self.masks, values, strict=True):
-            np.copyto(drawn, value, where=mask)
-        return drawn
+    def _drawn(self, ground: NDArray[Integer], values: NDArray[np.int64]) -> NDArray[Integer]:
+        """`ground` (h, w) with a value (k,) laid into each mask."""
+        for mask, value in zip(self.masks, values.tolist(), strict=True):
+            np.copyto(ground, value, where=mask)
+        return ground
 
 
 def render(layout: Layout, size: int) -> Scene:
@@ -92,8 +93,7 @@ def render(layout: Layout, size: int) -> Scene:
         masks, columns, rows = masks[seen], columns[seen], rows[seen]
     numbers = seen.nonzero()[0]
     shapes = [layout.shapes[number] for number in numbers]
-    canvas += 0.5
-    np.maximum(canvas, 0, out=canvas)
+    canvas += 0.5  # to round; nothing is below zero, but lit colours may be too bright
     return Scene(
         image=np.minimum(canvas, 255, out=canvas).astype(np.uint8),
         label=layout.shapes[0].label,
@@ -172,10 +172,8 @@ def _span(centre: float, radius: float, size: int) -> tuple[slice, Array]:
 
 def _shade(canvas: Array, rows: slice, columns: slice, distance: Array, shift: int) -> None:
     under = canvas[:, rows.start + shift : rows.stop + shift, columns.start + shift : columns.stop + shift]
-    light = ramp(distance[: under.shape[1], : under.shape[2]], 0.5 / SHADOW_REACH)
-    light *= SHADOW_DEPTH
-    light += 1 - SHADOW_DEPTH
-    under *= light
+    within = distance[: under.shape[1], : under.shape[2]]
+    under *= ramp(within, SHADOW_DEPTH / (2 * SHADOW_REACH), 1 - SHADOW_DEPTH / 2, 1 - SHADOW_DEPTH)
 
 
 def _light(across: Array, up: Array, distance: Array) -> Array:

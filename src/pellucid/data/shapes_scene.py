@@ -22,9 +22,9 @@ from pellucid.ops.random import keys, uniform
 
 MAX_SMALL = 4  # small shapes beside the main one
 CANDIDATES = 3  # places tried for a small shape; the freest is taken
-MAIN_RADIUS = (0.17, 0.31)
+MAIN_RADIUS = (0.19, 0.32)
 SMALL_RADIUS = (0.35, 0.55)  # of the main shape's radius
-MAX_TURN = math.radians(45)  # at frame 0, to either side
+MAX_TURN = math.radians(40)  # at frame 0, to either side
 MAX_SPEED = 0.02  # a frame
 MAX_SPIN = math.radians(5)  # a frame
 

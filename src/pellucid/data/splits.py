@@ -27,8 +27,9 @@ def divide(
 ) -> dict[str, list[Row]]:
     """The splits "train", "test" and perhaps "val", from what a set has.
 
-    With `folds`, all samples are dealt out anew. Otherwise a set without "test" is tested on its "val", and one without either
-    on a fifth of its training samples. Sides are decided by a hash of each sample's `name`, within each `stratum`.
+    With `folds`, all samples are dealt out anew. Otherwise a set without "test" is tested on its "val",
+    and one without either on a fifth of its training samples. A hash of each sample's `name` decides,
+    within each `stratum`.
     """
     result = {split: list(rows) for split, rows in splits.items()}
     if settings.folds:
@@ -53,22 +54,23 @@ def divide(
 
 
 def held_out(names: Sequence[str], strata: Sequence[Hashable], share: float, purpose: str) -> list[bool]:
-    """Which samples are held out: those whose name's hash falls below `share`.
+    """Which samples are held out: of each stratum the `share` whose names have the smallest hashes.
 
-    So a sample keeps its side when others are added or removed. A stratum of two or more has at least one on each side.
+    So when a sample is added, at most one other changes sides. A stratum of two or more has at least one
+    on each side.
     """
-    numbers = [_fraction(purpose, name) for name in names]
-    chosen = [number < share for number in numbers]
+    numbers = [_hash(purpose, name) for name in names]
+    chosen = [False] * len(names)
     for members in _members(strata).values():
-        if len(members) >= 2:
-            chosen[min(members, key=numbers.__getitem__)] = True
-            chosen[max(members, key=numbers.__getitem__)] = False
+        count = min(max(round(share * len(members)), 1), len(members) - 1)
+        for member in sorted(members, key=numbers.__getitem__)[:count]:
+            chosen[member] = True
     return chosen
 
 
 def in_fold(names: Sequence[str], strata: Sequence[Hashable], folds: int, fold: int) -> list[bool]:
     """Part `fold` of `folds` equal parts (to within one sample), each with its share of every stratum."""
-    numbers = [_fraction("fold", name) for name in names]
+    numbers = [_hash("fold", name) for name in names]
     dealt = [
         member for members in _members(strata).values() for member in sorted(members, key=numbers.__getitem__)
     ]
@@ -92,6 +94,5 @@ def _members(strata: Sequence[Hashable]) -> dict[Hashable, list[int]]:
     return members
 
 
-def _fraction(purpose: str, name: str) -> float:
-    digest = hashlib.sha256(f"{purpose}/{name}".encode("utf-8", "surrogateescape")).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
+def _hash(purpose: str, name: str) -> bytes:
+    return hashlib.sha256(f"{purpose}/{name}".encode("utf-8", "surrogateescape")).digest()

@@ -1,4 +1,4 @@
-"""Tables of numbers with a column to predict: a CSV file, and scikit-learn's diabetes data (Efron et al., 2004)."""
+"""Tables of numbers with a column to predict: CSV files, and the diabetes data of Efron et al. (2004)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pellucid.types.errors import InputError
 
 @dataclass(frozen=True)
 class Table:
-    """`features` (n, columns) and `targets` (n,), float32; the columns' names; rows that could not be used."""
+    """`features` (n, columns), `targets` (n,), float32; the columns' names; rows that could not be used."""
 
     name: str
     features: Tensor
@@ -31,7 +31,7 @@ class Table:
 
 
 def open_table(table: Table, settings: DataSettings) -> Data:
-    """Features are standardised by the training split's statistics (`Preprocessing`); targets keep their unit."""
+    """Features are standardised by the training split's statistics (`Preprocessing`); targets are kept."""
     divided = divide({"train": range(len(table.targets))}, settings, str, lambda row: 0)
     splits = {}
     for split, rows in divided.items():
@@ -97,7 +97,7 @@ def read_table(path: Path, target: str = "") -> Table:
 
 
 def open_diabetes(settings: DataSettings) -> Data:
-    """442 patients, 10 measurements each, and a measure of the disease's progression one year later, 25 … 346."""
+    """442 patients, 10 measurements each, and their disease's progression a year later, 25 … 346."""
     from sklearn.datasets import load_diabetes
 
     bunch = load_diabetes(scaled=False)

@@ -1,6 +1,7 @@
 """torchvision's classification sets by name: it fetches and unpacks them, and knows where their files lie.
 
-CIFAR's files are pickles by their authors; torchvision loads them only after it has compared their MD5 sums with the published.
+CIFAR's files are pickles by their authors; torchvision loads them only after it has compared their MD5
+sums with the published.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _BALANCED: _Splits = {split: {"split": "balanced", **flag} for split, flag in _F
 
 @dataclass(frozen=True)
 class VisionSet:
-    """`kind` is torchvision's class, `place` what is in the root when the set is there, `splits` the arguments for each split.
+    """`kind` is torchvision's class, `place` what its root then holds, `splits` the arguments for each split.
 
     `read` makes of the root and the splits' opened objects what is opened as any other set.
     """
@@ -117,7 +118,8 @@ def open_vision(name: str, settings: DataSettings) -> Data:
         found = known.read(known, root, opened)
     except (RuntimeError, FileNotFoundError) as error:
         raise InputError(
-            f"{name} is not in {root} ({str(error).splitlines()[0]}); fetch it with --data.download, or say where it is with --data"
+            f"{name} is not in {root} ({str(error).splitlines()[0]});"
+            " fetch it with --data.download, or say where it is with --data"
         ) from error
     return open_listing(found, settings) if isinstance(found, Listing) else open_arrays(found, settings)
 

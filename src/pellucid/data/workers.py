@@ -19,6 +19,7 @@ from pellucid.types.batch import Batch, map_leaves
 from pellucid.types.errors import InputError
 
 _AHEAD = 2  # batches that each worker keeps ready; they lie in shared memory, of which containers have little
+_DEATH = r"DataLoader worker .*(exited unexpectedly|killed by signal)"
 
 
 def stream(
@@ -90,10 +91,12 @@ class _Requested(Dataset[_Parcel]):
 def _next(parcels: Iterator[_Parcel]) -> _Parcel | None:
     try:
         return next(parcels, None)
-    except RuntimeError as error:
-        if not re.search(r"DataLoader worker .*(exited unexpectedly|killed by signal)", str(error)):
+    except (RuntimeError, OSError, EOFError) as error:
+        # A worker's own errors come in parcels; these are the loader's, or of a link to a dead worker.
+        text = str(error) or type(error).__name__
+        if isinstance(error, RuntimeError) and not re.search(_DEATH, text):
             raise
-        reason = str(error).splitlines()[0].removesuffix(".")
+        reason = text.splitlines()[0].removesuffix(".")
     # Outside the handler: the other error's traceback would keep the loader, and so its processes, alive.
     raise OSError(
         f"a process that loads data died ({reason}); most often memory or shared memory (/dev/shm) ran out: "

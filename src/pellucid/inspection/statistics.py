@@ -1,4 +1,4 @@
-"""What the recorder keeps of a network: numbers of its layers, filters, and feature maps of probe pictures."""
+"""What the recorder keeps of a network: numbers of its layers, its filters, and maps of probe pictures."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ MOST_LAYERS, MOST_CHANNELS, LARGEST_SIDE = 6, 16, 64
 
 @dataclass(frozen=True)
 class Observation:
-    """One look at a network: `layers`, `filters` and `maps` as in `Recording`, `output` as the network gave it."""
+    """One look at a network: `layers`, `filters`, `maps` as in `Recording`, and `output` as it gave it."""
 
     layers: tuple[LayerStatistics, ...]
     filters: Floats | None
@@ -93,22 +93,19 @@ def map_layers(model: nn.Module, inputs: Tensor) -> tuple[str, ...]:
     modules = dict(inner.named_modules())
     channels = _Channels()
 
-    def size(name: str, output: Tensor) -> tuple[int, ...]:
-        second = channels.dimension(modules[name]) == 1
-        return tuple(output.shape[2:]) if output.dim() == 4 and second else ()
+    sizes: dict[str, tuple[int, ...]] = {}
 
-    with evaluation_mode(inner), torch.inference_mode(), capture(model, _is_layer, keep=size) as seen:
+    def measure(name: str, output: Tensor) -> None:
+        if channels.dimension(modules[name]) == 1 and output.dim() == 4 and output[0, 0].numel() > 1:
+            sizes.setdefault(name, tuple(output.shape[2:]))
+
+    with evaluation_mode(inner), torch.inference_mode(), capture(model, _is_layer, keep=measure):
         model(inputs[:1])
-    names = list(dict.fromkeys(name for name, _ in seen.outputs))
-    first = next(
-        (index for index, name in enumerate(names) if isinstance(modules[name], nn.Conv2d)), len(names)
-    )
-    # torch's own layers keep the channels where they were; of others (a permutation, say) nobody knows.
-    plain = [name for name in names[first:] if type(modules[name]).__module__.startswith("torch.nn.")]
-    shapes = {name: seen.outputs[name, 0] for name in plain}
-    sizes = {name: shape for name, shape in shapes.items() if len(shape) == 2 and math.prod(shape) > 1}
-    ends = {shape: name for name, shape in sizes.items()}  # the last layer of each size stays
-    chosen = [name for name in sizes if name in (*names[first : first + 1], *ends.values())]
+    # torch's own layers leave the channels where they were; of others (a permutation, say) nobody knows.
+    names = [name for name in sizes if type(modules[name]).__module__.startswith("torch.nn.")]
+    first = next((at for at, name in enumerate(names) if isinstance(modules[name], nn.Conv2d)), len(names))
+    ends = {sizes[name]: name for name in names[first:]}  # the last layer of each size stays
+    chosen = [name for name in names if name in (*names[first : first + 1], *ends.values())]
     spread = np.linspace(0, len(chosen) - 1, min(len(chosen), MOST_LAYERS)).round().astype(int)
     return tuple(chosen[index] for index in spread)
 
@@ -179,7 +176,7 @@ def _layer_statistics(modules: dict[str, nn.Module], seen: Captured) -> tuple[La
 
 
 def _weight_numbers(weight: Tensor) -> Tensor:
-    """(3,): L2 norm, mean and standard deviation of a layer's first parameter: the weight, in torch's layers."""
+    """(3,): L2 norm, mean and standard deviation of a layer's first parameter: torch's call it weight."""
     weight = weight.float()
     return torch.stack([torch.linalg.vector_norm(weight), *_mean_and_std(weight)])
 

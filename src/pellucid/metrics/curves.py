@@ -53,9 +53,9 @@ class PrecisionRecallCurve:
 class ThresholdCounts:
     """How many positives and negatives reach each threshold: ∞, then every distinct score, falling."""
 
-    thresholds: Tensor
-    true_positives: Tensor
-    false_positives: Tensor
+    thresholds: Floats
+    true_positives: NDArray[np.int64]
+    false_positives: NDArray[np.int64]
 
     @property
     def positives(self) -> int:
@@ -66,71 +66,63 @@ class ThresholdCounts:
         return int(self.false_positives[-1])
 
     def roc_area(self) -> float:
-        """The chance that a positive scores higher than a negative, ties counting half (Fawcett 2006); in
-        whole numbers.
-        """
+        """The chance that a positive scores higher than a negative, ties counting half (Fawcett 2006)."""
         if not (self.positives and self.negatives):
             return math.nan
         heights = self.true_positives[1:] + self.true_positives[:-1]
-        return int((self.false_positives.diff() * heights).sum()) / (2 * self.positives * self.negatives)
+        return int((np.diff(self.false_positives) * heights).sum()) / (2 * self.positives * self.negatives)
 
     def average_precision(self) -> float:
         if not self.positives:
             return math.nan
-        return float((self.true_positives.diff() * self._precision()[1:]).sum()) / self.positives
+        return float((np.diff(self.true_positives) * self._precision()[1:]).sum()) / self.positives
 
     def roc_curve(self) -> RocCurve:
         return RocCurve(
-            (self.false_positives.double() / self.negatives).numpy(),
-            (self.true_positives.double() / self.positives).numpy(),
-            self.thresholds.double().numpy(),
-            self.roc_area(),
+            _rate(self.false_positives), _rate(self.true_positives), self.thresholds, self.roc_area()
         )
 
     def precision_recall_curve(self) -> PrecisionRecallCurve:
         return PrecisionRecallCurve(
-            self._precision().numpy(),
-            (self.true_positives.double() / self.positives).numpy(),
-            self.thresholds.double().numpy(),
-            self.average_precision(),
+            self._precision(), _rate(self.true_positives), self.thresholds, self.average_precision()
         )
 
-    def _precision(self) -> Tensor:
+    def _precision(self) -> Floats:
         passed = self.true_positives + self.false_positives
-        return torch.where(passed > 0, self.true_positives.double() / passed, 1.0)
+        return np.append(1.0, self.true_positives[1:] / passed[1:])
+
+
+def _rate(counts: NDArray[np.int64]) -> Floats:
+    return counts / counts[-1] if counts[-1] else np.full(len(counts), np.nan)
 
 
 def threshold_counts(scores: Tensor, positives: Tensor) -> ThresholdCounts:
-    """For one binary question: `scores` (n,), finite, higher meaning positive; `positives` (n,) of 0 and 1,
-    any type.
-    """
+    """For one binary question: `scores` (n,), higher meaning positive, and `positives` (n,) of 0 and 1."""
     check_finite(scores, "scores")
     if positives.shape != scores.shape or scores.ndim != 1:
         raise InputError(
             "scores and positives must be one number a sample each, "
             f"got {tuple(scores.shape)} and {tuple(positives.shape)}"
         )
-    falling, order = scores.sort(descending=True)
-    passed_positives = positives.bool()[order].cumsum(0)
-    last_of_equal = torch.ones(len(falling), dtype=torch.bool, device=scores.device)
-    last_of_equal[:-1] = falling[1:] != falling[:-1]
-    ends = last_of_equal.nonzero().flatten()
-    none = ends.new_zeros(1)
-    true_positives = torch.cat([none, passed_positives[ends]])
+    values = scores.detach().to("cpu", torch.promote_types(scores.dtype, torch.float32)).numpy()
+    order = np.argsort(values)[::-1]  # several times as fast as torch's sort on a CPU
+    falling = values[order]
+    last_of_equal = np.append(falling[1:] != falling[:-1], True)[: len(falling)]
+    ends = np.flatnonzero(last_of_equal)
+    true_positives = np.append(0, np.cumsum(positives.bool().cpu().numpy()[order])[ends])
     return ThresholdCounts(
-        torch.cat([falling.new_full((1,), math.inf), falling[ends]]).cpu(),
-        true_positives.cpu(),
-        (torch.cat([none, ends + 1]) - true_positives).cpu(),
+        np.append(math.inf, falling[ends].astype(np.float64)),
+        true_positives,
+        np.append(0, ends + 1) - true_positives,
     )
 
 
 class OneVsRestCurves:
-    """`compute` gives "ROC-AUC" and "mAP", the area under the precision–recall curve as average precision;
-    means over the classes.
+    """`compute` gives means over the classes: "ROC-AUC", and "mAP", the area under precision–recall curves.
 
-    `link` turns the network's logits into probabilities; give a function of a module, so that it can be
-    pickled. Targets are labels (b,), or (b, classes) of 0 and 1 for multi-label data. All scores are kept: 4
-    bytes × samples × classes.
+    `link` turns logits into probabilities; give a function of a module, so that it can be pickled. Targets
+    are labels (b,), or (b, classes) of 0 and 1 for multi-label data. All scores are kept: 4 bytes × samples ×
+    classes.
     """
 
     def __init__(self, link: Callable[[Tensor], Tensor]) -> None:

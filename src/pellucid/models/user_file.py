@@ -27,12 +27,10 @@ def build_from_file(path: Path, factory: str, *, inputs: tuple[int, ...], output
         module = _import_file(path)
     build = getattr(module, factory, None)
     if not callable(build):
-        own = [
-            name
-            for name, thing in vars(module).items()
-            if getattr(thing, "__module__", "") == module.__name__
-        ]
-        raise InputError(f"{path} has no function {factory!r}; it has: {', '.join(own) or 'none'}")
+        own = [name for name, thing in vars(module).items() if _is_made_in(module, thing)]
+        raise InputError(
+            f"{path}: there is no function {factory!r} in it, only {', '.join(own) or 'nothing'}"
+        )
     with _blaming(path, f"{factory}(inputs={inputs}, outputs={outputs}) failed"):
         model = build(inputs=inputs, outputs=outputs)
     if not isinstance(model, nn.Module):
@@ -40,6 +38,10 @@ def build_from_file(path: Path, factory: str, *, inputs: tuple[int, ...], output
             f"{path}: {factory} has to return a torch.nn.Module, it returned {type(model).__name__}"
         )
     return model
+
+
+def _is_made_in(module: ModuleType, thing: object) -> bool:
+    return callable(thing) and getattr(thing, "__module__", "") == module.__name__
 
 
 def _import_file(path: Path) -> ModuleType:

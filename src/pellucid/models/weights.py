@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from pellucid.inspection.capture import unwrapped
 from pellucid.types.errors import InputError
 
 _CONTAINERS = ("state_dict", "model_state_dict", "model")
@@ -26,6 +27,7 @@ _BROKEN = (
     ValueError,
     TypeError,
     AttributeError,
+    OSError,
     struct.error,
 )
 
@@ -43,7 +45,8 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
 
 
 def load_state(model: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
-    """Copy `state`, read from `where`, into `model`, all of it or none. Raises `InputError` where names or shapes differ."""
+    """Copy `state`, read from `where`, into `model`, all or nothing; names and shapes must be its own."""
+    model = unwrapped(model)
     own = model.state_dict()
     # Weights saved before torch 0.4.1 do not count batches; torch itself starts these counters at zero.
     missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
@@ -66,6 +69,7 @@ def load_state(model: nn.Module, state: Mapping[str, Tensor], where: str) -> Non
 
 
 def _read(path: Path) -> object:
+    path.open("rb").close()  # raises if it cannot be read; any error after this is about what it holds
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
@@ -83,9 +87,11 @@ def _read(path: Path) -> object:
 
 def _state_dict(content: object, path: Path) -> dict[str, Tensor]:
     """The names and tensors in a file's content, also from inside a checkpoint."""
-    for key in _CONTAINERS:
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
+    while isinstance(content, Mapping):
+        within = [content[key] for key in _CONTAINERS if isinstance(content.get(key), Mapping)]
+        if not within:
+            break
+        content = within[0]
     if not isinstance(content, Mapping):
         raise InputError(f"{path} holds a {type(content).__name__}, expected a state dict (names to tensors)")
     others = [str(key) for key, value in content.items() if not isinstance(value, Tensor)]

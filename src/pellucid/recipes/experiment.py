@@ -58,7 +58,11 @@ def run_recipe(
     with contextlib.ExitStack() as stack:
         if processes.first:
             resume = resume and (path / "run.json").exists()
-            run = _continue(recipe, path) if resume else RunFolder.create(path, describe(recipe, prepared, command))
+            run = (
+                _continue(recipe, path)
+                if resume
+                else RunFolder.create(path, describe(recipe, prepared, command))
+            )
             stack.enter_context(run.locked())
         resume = processes.from_first(resume)
         task, data = prepared.task, prepared.data
@@ -109,7 +113,9 @@ def _continue(recipe: Recipe, path: Path) -> RunFolder:
     then = replace(then, training=replace(then.training, hardware=same_workers))
     difference = first_difference(to_dict(then), to_dict(recipe))
     if difference:
-        raise InputError(f"{path} holds a run of another recipe ({difference}); resume it as it was, or use another --out")
+        raise InputError(
+            f"{path} holds a run of another recipe ({difference}); resume it as it was, or use another --out"
+        )
     return run
 
 
@@ -137,7 +143,7 @@ def evaluate_on(
     execution = choose_execution(model, data.info.shape, settings.hardware, processes, steps=0)
     model.to(execution.device)
     if execution.channels_last:
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model.to(memory_format=torch.channels_last)
     with execution.applied():
         batches = Feed(data, settings, execution, processes).evaluation(split)
         return evaluate(model, task, batches, execution, split=split, step=step, processes=processes)
@@ -147,8 +153,8 @@ def keep_evaluation(run: RunFolder, task: Task, data: Data, evaluation: Evaluati
     """Write an evaluation into the run, with the pictures that the task asks for."""
     wanted = list(task.telling(evaluation))
     batch = data.splits[evaluation.split].fetch(torch.tensor(wanted, dtype=torch.int64))
-    pictures = batch.inputs.cpu().numpy() if batch.inputs.dtype == torch.uint8 else []
-    run.write_evaluation(evaluation, dict(zip(wanted, pictures, strict=False)))
+    pictures = dict(zip(wanted, batch.inputs.cpu().numpy(), strict=True))
+    run.write_evaluation(evaluation, pictures if batch.inputs.dtype == torch.uint8 else {})
 
 
 @dataclass(frozen=True)
@@ -164,12 +170,12 @@ def open_run(path: Path) -> OpenedRun:
     """Read a run folder's description. Raises `InputError` where `path` is none."""
     folder = RunFolder.open(path)
     description = folder.describe()
-    return OpenedRun(folder, from_dict(Recipe, description["recipe"]), from_dict(DataInfo, description["data"]))
+    return OpenedRun(
+        folder, from_dict(Recipe, description["recipe"]), from_dict(DataInfo, description["data"])
+    )
 
 
-def restore(
-    run: RunFolder, recipe: Recipe, info: DataInfo, processes: Processes
-) -> tuple[nn.Module, int]:
+def restore(run: RunFolder, recipe: Recipe, info: DataInfo, processes: Processes) -> tuple[nn.Module, int]:
     """The run's network with its best weights, or the last ones where none were judged yet, and their step."""
     model = build_model(recipe.model.name, inputs=info.shape, outputs=recipe.task.outputs(info))
     found = None
@@ -181,4 +187,3 @@ def restore(
         raise InputError(f"{run.path} has no whole checkpoint to take weights from")
     load_state(model, found.weights, str(run.path))
     return model, int(found.state["step"])
-

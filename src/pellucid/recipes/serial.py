@@ -18,7 +18,7 @@ def to_dict(value: Any) -> Any:
     """A dataclass tree as dicts, lists, strings and numbers. Task settings carry their registry name as "kind"."""
     if dataclasses.is_dataclass(value):
         fields = {field.name: to_dict(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        kind = next((name for name in TASKS if TASKS[name] is type(value)), None)
+        kind = next((name for name, task in TASKS.items() if isinstance(value, task)), None)
         return fields if kind is None else {"kind": kind, **fields}
     if isinstance(value, Path):
         return str(value)
@@ -36,11 +36,13 @@ def _read(kind: Any, value: Any, where: str) -> Any:
     origin = get_origin(kind)
     if isinstance(value, Mapping) and "kind" in value:
         kind, value = TASKS[value["kind"]], {key: item for key, item in value.items() if key != "kind"}
-    if dataclasses.is_dataclass(kind) and isinstance(value, Mapping):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind) and isinstance(value, Mapping):
         hints = get_type_hints(kind)
         unknown = sorted(set(value) - {field.name for field in dataclasses.fields(kind)})
         if unknown:
-            raise InputError(f"{where} has the field {unknown[0]!r}, which this version of Pellucid does not know")
+            raise InputError(
+                f"{where} has the field {unknown[0]!r}, which this version of Pellucid does not know"
+            )
         return kind(**{name: _read(hints[name], item, f"{where}.{name}") for name, item in value.items()})
     if origin in (Union, types.UnionType):
         choices = get_args(kind)

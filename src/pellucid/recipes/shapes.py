@@ -33,7 +33,10 @@ def shapes_linear() -> Recipe:
         model=ModelSettings("perceptron"),
         data=_DATA,
         training=Settings(
-            epochs=10, batch_size=128, optim=OptimSettings("adamw", lr=1e-4), schedule=ScheduleSettings("cosine")
+            epochs=10,
+            batch_size=128,
+            optim=OptimSettings("adamw", lr=1e-4),
+            schedule=ScheduleSettings("cosine"),
         ),
     )
 

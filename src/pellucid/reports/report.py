@@ -42,7 +42,9 @@ def build_report(run: RunFolder, task: Task) -> Page:
     description = run.describe()
     evaluations = run.log.read("evaluation")
     if not evaluations:
-        raise InputError(f"{run.path} has not been evaluated yet, so there is nothing to report; train on with --resume")
+        raise InputError(
+            f"{run.path} has not been evaluated yet, so there is nothing to report; train on with --resume"
+        )
     kept = run.read_evaluation("test")
     probes = read_probes(run.recordings)
     recordings = thinned(read_recordings(run.recordings), _STEPS)
@@ -77,12 +79,28 @@ def _key_numbers(
     numbers = []
     if kept is not None and task.primary[0] in kept[0].metrics:
         value = kept[0].metrics[task.primary[0]]
-        numbers.append(KeyNumber(f"{value:.4f}", f"{task.primary[0]} on test", f"best weights, step {kept[0].step:,}"))
+        numbers.append(
+            KeyNumber(f"{value:.4f}", f"{task.primary[0]} on test", f"best weights, step {kept[0].step:,}")
+        )
     if finished:
         seconds = finished[-1]["seconds"]
-        numbers.append(KeyNumber(f"{seconds / 60:.1f} min" if seconds > 90 else f"{seconds:.0f} s", "training", finished[-1]["reason"]))
-    numbers.append(KeyNumber(f"{steps[-1]['step']:,}" if steps else "0", "steps", f"batches of {description['recipe']['training']['batch_size']}"))
-    numbers.append(KeyNumber(f"{description['parameters']:,}", "weights", description["recipe"]["model"]["name"]))
+        numbers.append(
+            KeyNumber(
+                f"{seconds / 60:.1f} min" if seconds > 90 else f"{seconds:.0f} s",
+                "training",
+                finished[-1]["reason"],
+            )
+        )
+    numbers.append(
+        KeyNumber(
+            f"{steps[-1]['step']:,}" if steps else "0",
+            "steps",
+            f"batches of {description['recipe']['training']['batch_size']}",
+        )
+    )
+    numbers.append(
+        KeyNumber(f"{description['parameters']:,}", "weights", description["recipe"]["model"]["name"])
+    )
     return KeyNumbers(tuple(numbers))
 
 
@@ -101,15 +119,27 @@ def _training_curves(
     at = [line["epoch"] for line in evaluations]
     name, higher = primary
     losses = [
-        Curve(epochs, [line["losses"].get(loss, np.nan) for line in steps], part=loss if loss != "loss" else "train")
+        Curve(
+            epochs,
+            [line["losses"].get(loss, np.nan) for line in steps],
+            part=loss if loss != "loss" else "train",
+        )
         for loss in (steps[-1]["losses"] if steps else {})
     ]
     if all("loss" in line["metrics"] for line in evaluations):
-        losses.append(Curve(at, [line["metrics"]["loss"] for line in evaluations], part=evaluations[-1]["split"]))
+        losses.append(
+            Curve(at, [line["metrics"]["loss"] for line in evaluations], part=evaluations[-1]["split"])
+        )
     shown: list[Content] = [
         over_training(
             name,
-            [Curve(at, [line["metrics"].get(name, np.nan) for line in evaluations], part=evaluations[-1]["split"])],
+            [
+                Curve(
+                    at,
+                    [line["metrics"].get(name, np.nan) for line in evaluations],
+                    part=evaluations[-1]["split"],
+                )
+            ],
             best="max" if higher else "min",
         )
     ]
@@ -125,7 +155,9 @@ def _learned(recordings: Sequence[Recording], probes: Probes | None) -> list[Sec
     with_filters = [recording for recording in recordings if recording.filters is not None]
     if with_filters:
         scale = filter_scale(with_filters)
-        frames = {each.step: filters(each.filters, scale) for each in with_filters if each.filters is not None}
+        frames = {
+            each.step: filters(each.filters, scale) for each in with_filters if each.filters is not None
+        }
         lead = "The first convolution's filters, from the random start to the end; all steps share one colour scale."
         sections.append(Section("First filters", (Steps(frames),), lead))
     with_maps = [recording for recording in recordings if recording.maps]
@@ -133,7 +165,9 @@ def _learned(recordings: Sequence[Recording], probes: Probes | None) -> list[Sec
         scales = map_scales(with_maps)
         count = min(_PROBES, *(len(maps) for maps in with_maps[0].maps.values()))
         contents = tuple(
-            Steps({each.step: feature_maps(each, probe, picture=picture, scales=scales) for each in with_maps})
+            Steps(
+                {each.step: feature_maps(each, probe, picture=picture, scales=scales) for each in with_maps}
+            )
             for probe, picture in enumerate(probes.pictures[:count])
         )
         lead = "What layers answer to a picture, in the order of execution; each layer has one colour scale for all steps."
@@ -150,7 +184,11 @@ def _health(recordings: Sequence[Recording]) -> list[Section]:
     if any(layer.dead is not None for layer in recordings[-1].layers):
         shown.append(dead_units(recordings))
     shown.append(weight_norms(recordings))
-    return [Section("Inside the network", tuple(shown), "Each row of a map is a layer, from the input at the top.")]
+    return [
+        Section(
+            "Inside the network", tuple(shown), "Each row of a map is a layer, from the input at the top."
+        )
+    ]
 
 
 def _data_table(data: Mapping[str, Any]) -> Table:
@@ -180,5 +218,7 @@ def _reproduce(description: Mapping[str, Any]) -> Section:
     contents: list[Content] = [Code(command, "The command")] if command else []
     contents.append(Code(json.dumps(description["recipe"], indent=2), "The resolved recipe"))
     code = description["code"]
-    state = f"Code at commit {code['commit'][:12]}{', with changes' if code['changed'] else ''}." if code else ""
+    state = (
+        f"Code at commit {code['commit'][:12]}{', with changes' if code['changed'] else ''}." if code else ""
+    )
     return Section("How to reproduce", tuple(contents), state)

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.types.errors import InputError
 
 
 def write_file(path: Path, content: bytes | str) -> None:
@@ -27,6 +35,26 @@ def write_with(path: Path, write: Callable[[Path], object]) -> None:
     finally:
         temporary.unlink(missing_ok=True)
     sync(path.parent)
+
+
+def write_arrays(path: Path, about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """A compressed numpy file of `arrays` and one JSON text, "about"; nothing in it is pickled."""
+
+    def write(temporary: Path) -> None:
+        with open(temporary, "wb") as file:
+            np.savez_compressed(file, allow_pickle=False, about=np.array(json.dumps(about)), **dict(arrays))
+
+    write_with(path, write)
+
+
+def read_arrays(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """What `write_arrays` wrote. Raises `InputError` for a file that is damaged or something else."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        return json.loads(str(arrays.pop("about"))), arrays
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is damaged: {error}") from None
 
 
 def sync(path: Path) -> None:

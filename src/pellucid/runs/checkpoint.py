@@ -56,7 +56,10 @@ def save(folder: Path, name: Name, checkpoint: Checkpoint) -> None:
 
 
 def _write(folder: Path, checkpoint: Checkpoint) -> None:
-    save_file({key: value.detach().contiguous().clone() for key, value in checkpoint.weights.items()}, folder / _WEIGHTS)
+    save_file(
+        {key: value.detach().contiguous().clone() for key, value in checkpoint.weights.items()},
+        folder / _WEIGHTS,
+    )
     files = [_WEIGHTS]
     if checkpoint.state:
         torch.save(dict(checkpoint.state), folder / _STATE)
@@ -77,11 +80,15 @@ def load(folder: Path) -> Checkpoint:
             if _digest(folder / file) != digest:
                 raise InputError(f"{folder / file} is damaged: its content is not what was saved")
         weights = load_file(folder / _WEIGHTS)
-        state = torch.load(folder / _STATE, weights_only=True, map_location="cpu") if _STATE in manifest else {}
+        state = (
+            torch.load(folder / _STATE, weights_only=True, map_location="cpu") if _STATE in manifest else {}
+        )
     except InputError:
         raise
     except FileNotFoundError as error:
-        raise InputError(f"{folder} holds no complete checkpoint: {error.filename or error} is missing") from None
+        raise InputError(
+            f"{folder} holds no complete checkpoint: {error.filename or error} is missing"
+        ) from None
     except (OSError, ValueError, KeyError, SafetensorError, pickle.UnpicklingError, RuntimeError) as error:
         raise InputError(f"{folder} cannot be read as a checkpoint: {error}") from None
     return Checkpoint(weights, state)
@@ -92,7 +99,7 @@ def load_newest(folder: Path, name: Name) -> tuple[Checkpoint | None, list[str]]
 
     A kill between writing and renaming leaves a whole checkpoint under its temporary name, and it counts.
     """
-    passed = []
+    passed: list[str] = []
     for candidate in (f".{name}.tmp", name, *(("previous",) if name == "last" else ())):
         if not (folder / candidate).is_dir():
             continue
@@ -107,5 +114,3 @@ def load_newest(folder: Path, name: Name) -> tuple[Checkpoint | None, list[str]]
 def _digest(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-

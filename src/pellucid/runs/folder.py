@@ -1,11 +1,11 @@
 """The run folder: one experiment, complete in itself. Copying the folder copies the run.
 
-    run.json         the resolved recipe, how it was called, versions, the data's fingerprint, the state of the code
-    metrics.jsonl    every logged step and evaluation, append-only
-    checkpoints/     last, previous, best
-    recordings/      what the recorder kept, one file a step
-    evaluation/      what the network said of every test sample, and the pictures the report shows
-    report.html
+run.json         the resolved recipe, how it was called, versions, the data's fingerprint, the state of the code
+metrics.jsonl    every logged step and evaluation, append-only
+checkpoints/     last, previous, best
+recordings/      what the recorder kept, one file a step
+evaluation/      what the network said of every test sample, and the pictures the report shows
+report.html
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -21,12 +20,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.runs.atomic import write_file, write_with
+from pellucid.runs.atomic import read_arrays, write_arrays, write_file
 from pellucid.runs.log import Log
 from pellucid.types.errors import InputError
 from pellucid.types.evaluation import Evaluation
 
 _RUN = "run.json"
+_COLUMNS = ("indices", "targets", "outputs")
+_PICTURE = "picture:"
 
 
 class RunFolder:
@@ -45,13 +46,17 @@ class RunFolder:
         if path.exists() and not path.is_dir():
             raise InputError(f"{path} is a file; a run needs a folder of its own")
         if (path / _RUN).exists():
-            raise InputError(f"{path} already holds a run; go on with it by --resume, or name another folder by --out")
+            raise InputError(
+                f"{path} already holds a run; go on with it by --resume, or name another folder by --out"
+            )
         if path.exists() and any(entry.name != ".lock" for entry in path.iterdir()):
             raise InputError(f"{path} is not empty and holds no run; name another folder by --out")
         try:
             write_file(path / _RUN, json.dumps({"schema": 1, **description}, indent=1) + "\n")
         except PermissionError as error:
-            raise InputError(f"{path} cannot be written ({error.strerror}); name another folder by --out") from None
+            raise InputError(
+                f"{path} cannot be written ({error.strerror}); name another folder by --out"
+            ) from None
         return cls(path)
 
     @classmethod
@@ -67,40 +72,33 @@ class RunFolder:
         except json.JSONDecodeError as error:
             raise InputError(f"{self.path / _RUN} is damaged: {error}") from None
         if not isinstance(description, dict) or description.get("schema") != 1:
-            raise InputError(f"{self.path / _RUN} was not written by this version of Pellucid (schema 1 expected)")
+            raise InputError(
+                f"{self.path / _RUN} was not written by this version of Pellucid (schema 1 expected)"
+            )
         return description
 
     def write_evaluation(self, evaluation: Evaluation, pictures: Mapping[int, NDArray[np.uint8]]) -> None:
         """Keep an evaluation and some of its split's pictures, (c, h, w) uint8 by index."""
-        arrays = {f"picture:{index}": picture for index, picture in pictures.items()}
-        about = json.dumps({"split": evaluation.split, "step": evaluation.step, "metrics": dict(evaluation.metrics)})
-
-        def write(path: Path) -> None:
-            with open(path, "wb") as file:
-                np.savez_compressed(
-                    file,
-                    about=np.array(about),
-                    indices=evaluation.indices,
-                    targets=evaluation.targets,
-                    outputs=evaluation.outputs,
-                    **arrays,
-                )
-
-        write_with(self.path / "evaluation" / f"{evaluation.split}.npz", write)
+        about = {"split": evaluation.split, "step": evaluation.step, "metrics": dict(evaluation.metrics)}
+        arrays = {name: getattr(evaluation, name) for name in _COLUMNS}
+        arrays |= {f"{_PICTURE}{index}": picture for index, picture in pictures.items()}
+        write_arrays(self._evaluation(evaluation.split), about, arrays)
 
     def read_evaluation(self, split: str) -> tuple[Evaluation, dict[int, NDArray[np.uint8]]] | None:
         """What `write_evaluation` kept, or None if that split was not evaluated."""
-        path = self.path / "evaluation" / f"{split}.npz"
-        if not path.exists():
+        if not self._evaluation(split).exists():
             return None
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                about = json.loads(str(file["about"]))
-                pictures = {int(key[8:]): file[key] for key in file.files if key.startswith("picture:")}
-                arrays = {key: file[key] for key in ("indices", "targets", "outputs")}
-                return Evaluation(**about, **arrays), pictures
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-            raise InputError(f"{path} is damaged ({error}); `pellucid evaluate {self.path}` writes it anew") from None
+        about, arrays = read_arrays(self._evaluation(split))
+        pictures = {
+            int(name.removeprefix(_PICTURE)): array
+            for name, array in arrays.items()
+            if name.startswith(_PICTURE)
+        }
+        columns: dict[str, Any] = {name: arrays[name] for name in _COLUMNS}
+        return Evaluation(**about, **columns), pictures
+
+    def _evaluation(self, split: str) -> Path:
+        return self.path / "evaluation" / f"{split}.npz"
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

@@ -1,16 +1,12 @@
-"""`recordings/`: one compressed numpy file a recorded step, holding arrays and one JSON text, nothing pickled."""
+"""`recordings/`: what is watched, and one file for each recorded step."""
 
 from __future__ import annotations
 
-import json
-import zipfile
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from pellucid.runs.atomic import write_with
-from pellucid.types.errors import InputError
+from pellucid.runs.atomic import read_arrays, write_arrays
 from pellucid.types.recording import LayerStatistics, Probes, Recording
 
 _MAP = "map:"
@@ -19,25 +15,20 @@ _PROBES = "probes.npz"
 
 def write_probes(folder: Path, probes: Probes) -> None:
     """Keep what is watched; once a run."""
-    arrays = {"indices": probes.indices, "pictures": probes.pictures, "targets": probes.targets}
-
-    def write(path: Path) -> None:
-        with open(path, "wb") as file:
-            np.savez_compressed(file, split=np.array(probes.split), **arrays)
-
-    write_with(folder / _PROBES, write)
+    arrays: dict[str, Any] = {
+        "indices": probes.indices,
+        "pictures": probes.pictures,
+        "targets": probes.targets,
+    }
+    write_arrays(folder / _PROBES, {"schema": 1, "split": probes.split}, arrays)
 
 
 def read_probes(folder: Path) -> Probes | None:
     """What is watched, or None where nothing is."""
-    path = folder / _PROBES
-    if not path.exists():
+    if not (folder / _PROBES).exists():
         return None
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return Probes(str(file["split"]), file["indices"], file["pictures"], file["targets"])
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} cannot be read: {error}; delete it to go on without it") from None
+    about, arrays = read_arrays(folder / _PROBES)
+    return Probes(about["split"], arrays["indices"], arrays["pictures"], arrays["targets"])
 
 
 def write_recording(folder: Path, recording: Recording) -> None:
@@ -51,17 +42,7 @@ def write_recording(folder: Path, recording: Recording) -> None:
         "epoch": recording.epoch,
         "layers": [asdict(layer) for layer in recording.layers],
     }
-
-    def write(path: Path) -> None:
-        with open(path, "wb") as file:
-            np.savez_compressed(
-                file,
-                about=np.array(json.dumps(about)),
-                predictions=recording.predictions,
-                **arrays,
-            )
-
-    write_with(folder / f"{recording.step:09d}.npz", write)
+    write_arrays(_path(folder, recording.step), about, {**arrays, "predictions": recording.predictions})
 
 
 def read_recordings(folder: Path) -> list[Recording]:
@@ -70,16 +51,16 @@ def read_recordings(folder: Path) -> list[Recording]:
 
 
 def read_recording(path: Path) -> Recording:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            about = json.loads(str(file["about"]))
-            return Recording(
-                step=about["step"],
-                epoch=about["epoch"],
-                layers=tuple(LayerStatistics(**layer) for layer in about["layers"]),
-                filters=file["filters"] if "filters" in file else None,
-                maps={key.removeprefix(_MAP): file[key] for key in file.files if key.startswith(_MAP)},
-                predictions=file["predictions"],
-            )
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} cannot be read as a recording: {error}; delete it to go on without it") from None
+    about, arrays = read_arrays(path)
+    return Recording(
+        step=about["step"],
+        epoch=about["epoch"],
+        layers=tuple(LayerStatistics(**layer) for layer in about["layers"]),
+        filters=arrays.get("filters"),
+        maps={name.removeprefix(_MAP): array for name, array in arrays.items() if name.startswith(_MAP)},
+        predictions=arrays["predictions"],
+    )
+
+
+def _path(folder: Path, step: int) -> Path:
+    return folder / f"{step:09d}.npz"

@@ -108,8 +108,7 @@ def probe_section(probes: Probes, recordings: Sequence[Recording], classes: Sequ
     """What was said of the watched pictures at each recorded step."""
     if not len(probes.pictures):
         return []
-    truths = [int(label) for label in probes.targets]
-    frames = {each.step: probe_predictions(each, list(probes.pictures), truths, classes) for each in recordings}
-    contents: tuple[Content, ...] = (Steps(frames), probe_confidence(recordings, truths))
+    frames = {each.step: probe_predictions(each, probes, classes) for each in recordings}
+    contents: tuple[Content, ...] = (Steps(frames), probe_confidence(recordings, probes))
     lead = "The same pictures at every recorded step; move the slider at the foot of the page."
     return [Section("What it said along training", contents, lead)]

@@ -17,11 +17,15 @@ from torch import Tensor, nn
 from pellucid.metrics.loss import MeanLoss
 from pellucid.metrics.metric import Metric
 from pellucid.metrics.regression import RegressionErrors
-from pellucid.tasks.task import Losses, Objective, TaskSettings
+from pellucid.tasks.task import Losses, Objective, Pictures, TaskSettings
 from pellucid.types.batch import Batch
 from pellucid.types.data_info import DataInfo
 from pellucid.types.errors import InputError
+from pellucid.types.evaluation import Evaluation
+from pellucid.types.recording import Probes, Recording
 from pellucid.types.records import Regressed
+from pellucid.views.page import Section
+from pellucid.views.regression import predicted_against_true
 
 Loss = Literal["mse", "l1", "huber"]
 _CRITERIA: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -105,6 +109,16 @@ class Regression:
 
     def metrics(self) -> Sequence[Metric]:
         return (RegressionErrors(), MeanLoss(self.criterion))
+
+    def telling(self, evaluation: Evaluation) -> list[int]:
+        return []
+
+    def sections(
+        self, evaluation: Evaluation, pictures: Pictures, probes: Probes | None, recordings: Sequence[Recording]
+    ) -> list[Section]:
+        predicted, truth = evaluation.outputs[:, 0], evaluation.targets
+        lead = "Each point is a sample; on the line the prediction is the truth."
+        return [Section("Prediction against truth", (predicted_against_true(predicted, truth),), lead)]
 
 
 def _values(output: Tensor) -> Tensor:

@@ -74,7 +74,9 @@ def choose_execution(
         channels_last = precision == "bf16" and any(isinstance(m, nn.Conv2d) for m in model.modules())
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     threads = settings.threads or max(1, available // processes.local_world)
-    compiled = settings.compile == "on" or (settings.compile == "auto" and device.type == "cuda" and steps >= 2000)
+    compiled = settings.compile == "on" or (
+        settings.compile == "auto" and device.type == "cuda" and steps >= 2000
+    )
     return Execution(device, precision, channels_last, threads, compiled)
 
 
@@ -91,7 +93,9 @@ def choose_device(name: str, processes: Processes) -> torch.device:
         count = torch.cuda.device_count()
         index = processes.local_rank if device.index is None else device.index
         if index >= count:
-            raise InputError(f"hardware.device is {name!r}, but this machine shows torch {count} CUDA devices")
+            raise InputError(
+                f"hardware.device is {name!r}, but this machine shows torch {count} CUDA devices"
+            )
         device = torch.device("cuda", index)
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise InputError("hardware.device is 'mps', but torch finds no Apple GPU here")
@@ -110,7 +114,9 @@ def _is_worth_bf16(model: nn.Module, shape: tuple[int, ...]) -> bool:
     return cost is not None and cost >= _WORTH_BF16
 
 
-def guard(model: nn.Module, objective: Objective, batch: Batch, execution: Execution) -> tuple[Execution, str]:
+def guard(
+    model: nn.Module, objective: Objective, batch: Batch, execution: Execution
+) -> tuple[Execution, str]:
     """Fall back to fp32 where one step in bf16 disagrees with the same step in fp32; returns the execution to use and why.
 
     Compared are the loss (5 % apart at most) and the direction of the gradient (cosine 0.95 at least), on a copy of the network.

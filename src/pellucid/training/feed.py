@@ -22,7 +22,8 @@ class Feed:
     def __init__(self, data: Data, settings: Settings, execution: Execution, processes: Processes) -> None:
         self._settings, self._processes, self._device = settings, processes, str(execution.device)
         self._sources = {
-            split: source if source.streamed else source.to(self._device) for split, source in data.splits.items()
+            split: source if source.streamed else source.to(self._device)
+            for split, source in data.splits.items()
         }
         self._pipeline = Pipeline(
             data.info.preprocessing,

@@ -40,7 +40,12 @@ class Keeper:
                 self._run.log.append("step", event.step, {**values, **numbers})
                 self._show(event.step, {f"train/{k}": v for k, v in event.losses.items()} | {"lr": event.lr})
             case Evaluated():
-                about = {"epoch": event.epoch, "split": event.split, "best": event.best, "seconds": event.seconds}
+                about = {
+                    "epoch": event.epoch,
+                    "split": event.split,
+                    "best": event.best,
+                    "seconds": event.seconds,
+                }
                 self._run.log.append("evaluation", event.step, {"metrics": event.metrics, **about})
                 self._show(event.step, {f"{event.split}/{k}": v for k, v in event.metrics.items()})
             case Watching():
@@ -70,6 +75,8 @@ def open_board(run: RunFolder) -> _Board:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        raise InputError("tensorboard was asked for but is not installed: pip install 'pellucid[tensorboard]'") from None
+        raise InputError(
+            "tensorboard was asked for but is not installed: pip install 'pellucid[tensorboard]'"
+        ) from None
     board: _Board = SummaryWriter(str(run.path / "tensorboard"))
     return board

@@ -78,7 +78,11 @@ def _events(session: Session, settings: Settings, stop: Callable[[], bool]) -> I
     recorder = Recorder(session, settings.recorder)
     began = saved = time.monotonic()
     yield Started(
-        position.step, session.total_steps, session.steps_per_epoch, session.parameters, session.execution.describe()
+        position.step,
+        session.total_steps,
+        session.steps_per_epoch,
+        session.parameters,
+        session.execution.describe(),
     )
     yield from map(Noted, session.notes)
     if recorder.on:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -44,8 +44,8 @@ def build_optimisers(modules: Sequence[nn.Module], settings: OptimSettings) -> l
             return _adamw(groups, settings)
 
 
-def _adamw(groups: Sequence[Mapping[str, Any]], settings: OptimSettings) -> list[Optimizer]:
-    groups = [dict(group) for group in groups if group["params"]]
+def _adamw(groups: list[dict[str, Any]], settings: OptimSettings) -> list[Optimizer]:
+    groups = [group for group in groups if group["params"]]
     if not groups:
         return []
     return [torch.optim.AdamW(groups, settings.lr, (0.9, settings.beta2), fused=_fused(groups[0]["params"]))]
@@ -70,14 +70,20 @@ def split_by_decay(modules: Sequence[nn.Module], norms_and_biases: bool) -> tupl
     return list(decayed), list(spared)
 
 
-def split_for_muon(modules: Sequence[nn.Module], decayed: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+def split_for_muon(
+    modules: Sequence[nn.Module], decayed: Sequence[Tensor]
+) -> tuple[list[Tensor], list[Tensor]]:
     """Muon's share of the decayed parameters, the weights of hidden layers, and the rest: the output layer and vectors.
 
     Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024): matrices and convolution kernels,
     the output layer excepted.
     """
     matrices = [parameter for parameter in decayed if parameter.ndim >= 2]
-    outputs = {[p for p in module.parameters() if p.ndim >= 2][-1] for module in modules if any(p.ndim >= 2 for p in module.parameters())}
+    outputs = {
+        [p for p in module.parameters() if p.ndim >= 2][-1]
+        for module in modules
+        if any(p.ndim >= 2 for p in module.parameters())
+    }
     hidden = [parameter for parameter in matrices if parameter not in outputs]
     chosen = set(hidden)
     return hidden, [parameter for parameter in decayed if parameter not in chosen]
@@ -104,7 +110,7 @@ class KernelMuon(torch.optim.Muon):
     def step(self, closure: Any = None) -> Any:
         for kernel, matrix in zip(self._kernels, self.param_groups[0]["params"], strict=True):
             matrix.grad = None if kernel.grad is None else _matrix(kernel.grad, kernel)
-        return super().step(closure)
+        return super().step(closure)  # type: ignore[no-untyped-call]
 
 
 def _matrix(values: Tensor, kernel: Tensor) -> Tensor:

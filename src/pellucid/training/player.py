@@ -47,7 +47,12 @@ class Player:
     """Steps one objective's parameters. With several players, only the one whose turn it is collects gradients."""
 
     def __init__(
-        self, model: nn.Module, objective: Objective, settings: Settings, execution: Execution, processes: Processes
+        self,
+        model: nn.Module,
+        objective: Objective,
+        settings: Settings,
+        execution: Execution,
+        processes: Processes,
     ) -> None:
         modules = list(objective.players(model))
         self.objective, self.processes, self.execution = objective, processes, execution
@@ -128,5 +133,3 @@ class Player:
 def _whole(value: Tensor) -> Tensor:
     """A sharded tensor's full value."""
     return value.full_tensor() if hasattr(value, "full_tensor") else value
-
-

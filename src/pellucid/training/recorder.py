@@ -21,7 +21,7 @@ class Recorder:
 
     def __init__(self, session: Session, settings: RecorderSettings) -> None:
         self._session = session
-        self.on = settings.on and session.processes.first and not session.state.sharded
+        self.on = settings.probes > 0 and session.processes.first and not session.state.sharded
         self._steps = log_spaced(session.total_steps, settings.per_decade)
         if self.on:
             count = len(session.data.splits[session.feed.watched])

@@ -47,7 +47,13 @@ class Session:
     """Everything that one training needs at hand; `notes` are what the user should be told at its start."""
 
     def __init__(
-        self, model: nn.Module, task: Task, data: Data, settings: Settings, run: RunFolder | None, resume: bool
+        self,
+        model: nn.Module,
+        task: Task,
+        data: Data,
+        settings: Settings,
+        run: RunFolder | None,
+        resume: bool,
     ) -> None:
         self.task, self.data, self.settings, self.run = task, data, settings, run
         self.processes = current_processes()
@@ -59,7 +65,9 @@ class Session:
         self.feed = Feed(data, settings, self.execution, self.processes)
         if found is None and settings.hardware.precision == "auto" and self.execution.precision == "bf16":
             batch = self.feed.samples("train", self.feed.order.at(0)[1][:32])
-            self.execution, why = self.processes.from_first(guard(model, task.objectives()[0], batch, self.execution))
+            self.execution, why = self.processes.from_first(
+                guard(model, task.objectives()[0], batch, self.execution)
+            )
             self.notes += [why] if why else []
         self.steps_per_epoch = self.feed.order.steps_per_epoch
         self.total_steps = settings.epochs * self.steps_per_epoch
@@ -91,11 +99,13 @@ class Session:
         hardware = self.settings.hardware
         steps = self.settings.epochs * self.data.info.counts["train"] // self.settings.batch_size
         if found is not None:
-            hardware = replace(hardware, precision=found.state["precision"], memory_format=found.state["memory_format"])
+            hardware = replace(
+                hardware, precision=found.state["precision"], memory_format=found.state["memory_format"]
+            )
         chosen = choose_execution(model, self.data.info.shape, hardware, self.processes, steps=steps)
         model.to(chosen.device)
         if chosen.channels_last:
-            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            model.to(memory_format=torch.channels_last)
         return chosen
 
     def _set_up(self, model: nn.Module) -> State:
@@ -104,7 +114,7 @@ class Session:
         if sharded and (self.settings.ema or self.settings.optim.name == "muon"):
             raise InputError("hardware.parallel fsdp does not go with ema or muon; use ddp")
         if self.settings.hardware.sync_batch_norm:
-            nn.SyncBatchNorm.convert_sync_batchnorm(model)
+            nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
         if sharded:
             fully_shard(model)
         average = average_of(model, self.settings.ema)
@@ -160,10 +170,11 @@ class Session:
 
     def diagnose(self) -> str:
         """Which layer made the last batch's loss or gradient NaN or infinite, and in which process."""
-        found = ""
+        batch, found = self._batch, ""
         for player in self._players:
-            self._seed()
-            found = found or player.first_nonfinite(self._batch) or ""
+            if batch is not None and not found:
+                self._seed()
+                found = player.first_nonfinite(batch) or ""
         by_rank = self.processes.gather(found)
         told = [f"process {rank}: {what}" for rank, what in enumerate(by_rank) if what]
         if not told:

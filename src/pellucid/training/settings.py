@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from pellucid.types.errors import InputError
 Optimiser = Literal["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "muon"]
 
 
-def check(owner: Any, minimum: dict[str, float], maximum: dict[str, float] | None = None) -> None:
+def check(owner: Any, minimum: Mapping[str, float], maximum: Mapping[str, float] | None = None) -> None:
     """Raise `InputError` for the first field of `owner` that is below its minimum or above its maximum."""
     highest = maximum or {}
     for name, low in minimum.items():
@@ -38,7 +38,11 @@ class OptimSettings:
     """Adam's and AdamW's averaging of squared gradients; RMSprop's is 0.99."""
 
     def __post_init__(self) -> None:
-        check(self, {"lr": 0, "weight_decay": 0, "momentum": 0, "beta2": 0}, {"momentum": 0.9999, "beta2": 0.999999})
+        check(
+            self,
+            {"lr": 0, "weight_decay": 0, "momentum": 0, "beta2": 0},
+            {"momentum": 0.9999, "beta2": 0.999999},
+        )
         if not 0 < self.lr < float("inf"):
             raise InputError(f"optim.lr must be a positive number, got {self.lr}")
 
@@ -67,7 +71,9 @@ class ScheduleSettings:
             {"gamma": 1, "floor": 1, "peak": 1},
         )
         if self.name == "step" and not self.milestones:
-            raise InputError("the step schedule needs schedule.milestones, the epochs at which the rate falls")
+            raise InputError(
+                "the step schedule needs schedule.milestones, the epochs at which the rate falls"
+            )
         if list(self.milestones) != sorted(self.milestones):
             raise InputError(f"schedule.milestones must rise, got {self.milestones}")
 
@@ -97,15 +103,15 @@ class HardwareSettings:
 
 @dataclass(frozen=True)
 class RecorderSettings:
-    on: bool = True
-    """Keep gradients, statistics, filters, feature maps and predictions at log-spaced steps and each epoch."""
+    """What is kept of the network at log-spaced steps and after each epoch."""
+
     probes: int = 16
-    """How many pictures of the test split are watched through the training."""
+    """How many pictures are watched through the training; 0: nothing is recorded."""
     per_decade: int = 4
     """Recorded steps from 1 to 10, from 10 to 100, and so on, beside the ends of the epochs."""
 
     def __post_init__(self) -> None:
-        check(self, {"probes": 1, "per_decade": 1}, {"probes": 256, "per_decade": 100})
+        check(self, {"probes": 0, "per_decade": 1}, {"probes": 256, "per_decade": 100})
 
 
 @dataclass(frozen=True)
@@ -145,6 +151,3 @@ class Settings:
             check(self, {"dropout": 0}, {"dropout": 0.999})
         if self.accumulate > self.batch_size:
             raise InputError(f"accumulate ({self.accumulate}) must not exceed batch-size ({self.batch_size})")
-
-
-__all__: Sequence[str] = ["HardwareSettings", "OptimSettings", "RecorderSettings", "ScheduleSettings", "Settings"]

@@ -53,7 +53,7 @@ class State:
     def checkpoint(self, extra: Mapping[str, Any]) -> Checkpoint:
         """All of it, as tensors and numbers. With several processes and FSDP, every one of them has to call this."""
         if self.sharded:
-            weights: Mapping[str, Any] = get_model_state_dict(self.model, options=_WHOLE)
+            weights: dict[str, Any] = get_model_state_dict(self.model, options=_WHOLE)
             optimisers = [get_optimizer_state_dict(self.model, o, options=_WHOLE) for o in self.optimisers]
         else:
             weights, optimisers = self.model.state_dict(), [o.state_dict() for o in self.optimisers]
@@ -71,14 +71,19 @@ class State:
     def kept(self) -> Checkpoint:
         """The weights to use from now on, without what only training needs."""
         if self.sharded:
-            return Checkpoint(get_model_state_dict(self.model, options=_WHOLE), {"step": self.position.step})
+            whole: dict[str, Any] = get_model_state_dict(self.model, options=_WHOLE)
+            return Checkpoint(whole, {"step": self.position.step})
         return Checkpoint(self.evaluated_model.state_dict(), {"step": self.position.step})
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Put everything back as it was. Raises `InputError` for a checkpoint of another architecture or optimiser."""
         state = checkpoint.state
-        if len(state["optimisers"]) != len(self.optimisers) or (state["average"] is None) != (self.average is None):
-            raise InputError("the checkpoint was written with another optimiser or without the moving average (ema)")
+        if len(state["optimisers"]) != len(self.optimisers) or (state["average"] is None) != (
+            self.average is None
+        ):
+            raise InputError(
+                "the checkpoint was written with another optimiser or without the moving average (ema)"
+            )
         if self.sharded:
             set_model_state_dict(self.model, dict(checkpoint.weights), options=_WHOLE)
             for optimiser, values in zip(self.optimisers, state["optimisers"], strict=True):
@@ -97,4 +102,4 @@ def average_of(model: nn.Module, decay: float) -> AveragedModel | None:
     """An exponential moving average of the weights and buffers, torch's own; None for decay 0."""
     if not decay:
         return None
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]

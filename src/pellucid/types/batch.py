@@ -61,4 +61,6 @@ def slice_targets(targets: Any, start: int, stop: int) -> Any:
         return {key: slice_targets(value, start, stop) for key, value in targets.items()}
     if isinstance(targets, tuple):
         return tuple(slice_targets(value, start, stop) for value in targets)
-    raise TypeError(f"targets must be a tensor, or a list, dict or tuple of them; got {type(targets).__name__}")
+    raise TypeError(
+        f"targets must be a tensor, or a list, dict or tuple of them; got {type(targets).__name__}"
+    )

@@ -19,7 +19,9 @@ class Registry(Mapping[str, T], Generic[T]):
     That both sides hold the same names is checked when a module is first asked.
     """
 
-    def __init__(self, kind: str, *, package: str, table: str, families: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(
+        self, kind: str, *, package: str, table: str, families: Mapping[str, Mapping[str, str]]
+    ) -> None:
         self.kind, self._package, self._table = kind, package, table
         self._families = families
         self._family: dict[str, str] = {}
@@ -56,5 +58,3 @@ class Registry(Mapping[str, T], Generic[T]):
         if name not in self._family:
             raise unknown_name(self.kind, name, self._family)
         return self._families[self._family[name]][name]
-
-

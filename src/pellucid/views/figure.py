@@ -117,7 +117,7 @@ class Figure:
 
     def _repr_png_(self) -> bytes:
         picture = io.BytesIO()
-        self.to_mpl().savefig(picture, format="png", dpi=144)
+        self.to_mpl().savefig(picture, format="png", dpi=144, bbox_inches="tight")
         return picture.getvalue()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.types.recording import LayerStatistics, Recording
+from pellucid.types.recording import LayerStatistics, Probes, Recording
 from pellucid.views.axes import Axis, number, thin
 from pellucid.views.colours import ColourScale, fitting, joined, series, signed, unsigned
 from pellucid.views.figure import Figure, Panel
@@ -223,18 +223,20 @@ def weight_norms(recordings: Sequence[Recording]) -> Figure:
     )
 
 
-def probe_confidence(recordings: Sequence[Recording], truths: Sequence[int]) -> Figure:
-    """The probability given to the true class, of each probe picture along training, with the mean."""
+def probe_confidence(recordings: Sequence[Recording], probes: Probes) -> Figure:
+    """The probability given to the true class, of each probe picture along training, with the mean.
+
+    `probes.targets` are labels (p,).
+    """
     at, places, axis = step_lines(recordings)
+    truths = probes.targets.tolist()
     rows = np.arange(len(truths))
-    chosen = np.stack([recording.predictions[rows, list(truths)] for recording in recordings]).astype(
-        np.float64
-    )
+    chosen = np.stack([recording.predictions[rows, truths] for recording in recordings]).astype(np.float64)
     each = Lines(
         tuple(at for _ in truths),
         tuple(chosen.T),
         tuple("" for _ in truths),
-        tuple(series(int(truth)) for truth in truths),
+        tuple(series(truth) for truth in truths),
         width=1.25,
         opacity=0.4,
     )

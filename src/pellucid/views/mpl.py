@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PatchCollection
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure as Canvas
@@ -160,14 +160,20 @@ def draw(figure: Figure, axes: Axes | Sequence[Axes] | None = None) -> Canvas:
     given = _new_axes(figure) if axes is None else [axes] if isinstance(axes, Axes) else list(axes)
     if len(given) != len(figure.panels):
         raise ValueError(f"expected axes for {len(figure.panels)} panels; got {len(given)}")
-    letters = round(110 / min(figure.columns, len(figure.panels)))
+    columns = min(figure.columns, len(figure.panels))
+    letters = 76 if columns == 1 else 110 // columns
     for panel, each in zip(figure.panels, given, strict=True):
         _panel(each, panel, letters)
-    canvas = given[0].get_figure(root=True)
-    if not isinstance(canvas, Canvas):
-        raise ValueError("the axes given belong to no figure")
+    canvas = _canvas(given[0])
     if axes is None and figure.title:
         canvas.suptitle(figure.title, x=0.02, ha="left", fontsize=12, fontweight="bold", color=light("ink"))
+    return canvas
+
+
+def _canvas(axes: Axes) -> Canvas:
+    canvas = axes.get_figure(root=True)
+    if canvas is None:
+        raise ValueError("the axes given belong to no figure")
     return canvas
 
 
@@ -201,7 +207,7 @@ def _panel(axes: Axes, panel: Panel, letters: int) -> None:
     axes.set_aspect("auto")
     if panel.ratio:
         axes.set_box_aspect(1 / panel.ratio)
-    slant = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if x.crowded else {}
+    slant: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if x.crowded else {}
     axes.set_xticks([at for at, _ in x.ticks], [word for _, word in x.ticks], **slant)
     axes.set_yticks([at for at, _ in y.ticks], [word for _, word in y.ticks])
     axes.xaxis.set_minor_locator(NullLocator())
@@ -234,7 +240,7 @@ def _key(axes: Axes, scale: ColourScale) -> None:
     high = scale.high if scale.high > scale.low else scale.low + 1
     shown = ScalarMappable(Normalize(scale.low, high), colours)
     ticks = [scale.low, 0.0, high] if scale.kind == "signed" else [scale.low, high]
-    bar = axes.get_figure(root=True).colorbar(shown, ax=axes, fraction=0.04, pad=0.02, aspect=24)
+    bar = _canvas(axes).colorbar(shown, ax=axes, fraction=0.04, pad=0.02, aspect=24)
     bar.set_ticks(ticks, labels=[number(each, 3) for each in ticks])
     bar.ax.tick_params(length=0, labelsize=7, labelcolor=light("muted"))
     bar.set_label(scale.label, fontsize=7, color=light("muted"), labelpad=2)

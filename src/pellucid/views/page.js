@@ -1,4 +1,3 @@
-"use strict";
 for (const button of document.querySelectorAll(".copy")) {
   const code = button.parentElement.querySelector("code");
   button.addEventListener("click", async () => {
@@ -24,7 +23,6 @@ if (scrubber) {
   const steps = [...labels.keys()].sort((a, b) => a - b);
   const [play, slider, output] = scrubber.elements;
   const words = (step) => "step " + step.toLocaleString("en") + (labels.get(step) && " · " + labels.get(step));
-
   const show = () => {
     const step = steps[slider.value];
     output.value = words(step);
@@ -51,8 +49,7 @@ if (scrubber) {
     if (event.key === "ArrowLeft") { stop(); move(-1); }
     if (event.key === "ArrowRight") { stop(); move(1); }
   });
-  slider.value = slider.max = steps.length - 1;
-  slider.value = slider.max;
+  slider.value = slider.max = String(steps.length - 1); // the assignment runs from right to left
   const visible = new Set();
   const watch = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) visible[isIntersecting ? "add" : "delete"](target);

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.types.recording import Recording
+from pellucid.types.recording import Probes, Recording
 from pellucid.views.axes import percent
 from pellucid.views.figure import Figure, Panel
 from pellucid.views.marks import Image
@@ -66,20 +66,17 @@ def worst_mistakes(
 
 
 def probe_predictions(
-    recording: Recording,
-    pictures: Sequence[NDArray[Any]],
-    truths: Sequence[int],
-    classes: Sequence[str],
-    columns: int = 8,
+    recording: Recording, probes: Probes, classes: Sequence[str], columns: int = 8
 ) -> Figure:
-    """What the network says of the probe pictures at one step: the likeliest class, green where it is the
-    true one.
+    """What the network says of the probe pictures at one step: the likeliest class, green where true.
+
+    `probes.targets` are labels (p,).
     """
     captions, tones = [], []
-    for probabilities, truth in zip(recording.predictions, truths, strict=True):
+    for probabilities, truth in zip(recording.predictions, probes.targets.tolist(), strict=True):
         said = int(probabilities.argmax())
         right = said == truth
         words = f"{classes[said]} {percent(float(probabilities[said]))}"
         captions.append(words if right else f"{words}\ntruly {classes[truth]}")
         tones.append("good" if right else "bad")
-    return grid(pictures, captions, tones=tones, columns=columns)
+    return grid(list(probes.pictures), captions, tones=tones, columns=columns)

@@ -1,8 +1,9 @@
-"""Small views for the tests of this folder: one panel with every kind of mark, and a recorded training."""
+"""Small views for the tests of this folder: every kind of mark, and a recorded training."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from pellucid.types.recording import LayerStatistics, Recording
 from pellucid.views.axes import Axis
@@ -11,7 +12,9 @@ from pellucid.views.figure import Figure, Panel
 from pellucid.views.marks import Bars, Boxes, Heat, Image, Lines, Mark, Masks, Matrix, Points, Text, Tiles
 
 
-def every_mark() -> tuple[Mark, ...]:
+@pytest.fixture
+def marks() -> tuple[Mark, ...]:
+    """One of each kind."""
     random = np.random.default_rng(0)
     values = random.normal(size=(4, 6)).astype(np.float32)
     return (
@@ -28,13 +31,17 @@ def every_mark() -> tuple[Mark, ...]:
     )
 
 
-def every_mark_figure() -> Figure:
-    panels = tuple(Panel((mark,), frame=(4, 6), caption="one\ntwo") for mark in every_mark())
-    log = Panel((every_mark()[6],), "log", y=Axis("loss", "log", limits=(0.5, 20)))
+@pytest.fixture
+def figure(marks: tuple[Mark, ...]) -> Figure:
+    """Every kind of mark on a panel of its own, and a log plot."""
+    panels = tuple(Panel((mark,), frame=(4, 6), caption="one\ntwo") for mark in marks)
+    log = Panel((marks[6],), "log", y=Axis("loss", "log", limits=(0.5, 20)))
     return Figure((*panels, log), "Every mark", columns=3, caption="All of them.")
 
 
-def recordings(channels: int = 3) -> list[Recording]:
+@pytest.fixture
+def recordings() -> list[Recording]:
+    """Three layers at four steps, with RGB filters and two probe pictures of three classes."""
     random = np.random.default_rng(1)
     made = []
     for step in (0, 1, 10, 100):
@@ -43,8 +50,8 @@ def recordings(channels: int = 3) -> list[Recording]:
             LayerStatistics("relu", "ReLU", None, None, None, None, 0.3, 0.5, 0.25),
             LayerStatistics("head", "Linear", 0.0, 2.0, 0.0, 0.1, -0.1, 2.0, None),
         )
-        weights = random.normal(size=(6, channels, 3, 3)).astype(np.float32) * (step + 1)
+        weights = random.normal(size=(6, 3, 3, 3)).astype(np.float32) * (step + 1)
         maps = {"relu": np.abs(random.normal(size=(2, 5, 4, 4))).astype(np.float16)}
         predictions = random.dirichlet(np.ones(3), size=2).astype(np.float32)
-        made.append(Recording(step, step / 50, layers, weights, maps, np.array([4, 7]), predictions))
+        made.append(Recording(step, step / 50, layers, weights, maps, predictions))
     return made

@@ -1,0 +1,156 @@
+"""`pellucid data check PATH`: what is in a data set, and what is wrong with it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from pellucid.data.check import Report
+
+SHOWN = 8  # classes, sizes or examples of a kind; `--json` has all
+SIMPLE = 0.05  # of samples with look-alikes, above which it is the pictures that are simple
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit status 0 where the set is sound, 1 where something is broken."""
+    parser = argparse.ArgumentParser("pellucid data", description="Look at a data set before training on it.")
+    commands = parser.add_subparsers(metavar="check", required=True)
+    command = commands.add_parser(
+        "check",
+        help="find what is wrong with a data set",
+        description="Class balance, sizes, unreadable files, duplicates, pictures in several splits. "
+        "The exit status is 1 if files cannot be read or a test picture was trained on. "
+        "Example: pellucid data check photos/",
+    )
+    command.add_argument(
+        "path", type=Path, help="a folder of classes, a .csv, a .npz, or a folder of IDX files"
+    )
+    command.add_argument("--target", default="", help="a table's column to predict")
+    command.add_argument("--json", action="store_true", help="everything, as JSON")
+    options = parser.parse_args(arguments)
+
+    from pellucid.data.check import check
+
+    report = check(options.path, options.target)
+    if options.json:
+        print(json.dumps({**asdict(report), "broken": report.broken}, indent=1, ensure_ascii=False))
+    else:
+        _print(report, Console(highlight=False))
+    return 1 if report.broken else 0
+
+
+def _print(report: Report, console: Console) -> None:
+    samples = (
+        ", ".join(f"{count:,} {split}" for split, count in report.samples.items()) or "nothing to train on"
+    )
+    console.print(f"[bold]{escape(report.path)}[/]: {report.kind}, {samples}", soft_wrap=True)
+    if any(report.counts.values()):
+        console.print(_balance(report))
+    for title, counts in (("sizes", report.sizes), ("modes", report.modes)):
+        if counts:
+            console.print(f"{title}: {_histogram(counts)}", soft_wrap=True)
+    for mark, text, examples in _findings(report):
+        console.print(f"{mark} {escape(text)}", soft_wrap=True)
+        for example in examples[:SHOWN]:
+            console.print(f"    {escape(example)}", soft_wrap=True)
+        if len(examples) > SHOWN:
+            console.print(f"    … and {len(examples) - SHOWN:,} more (--json has all)")
+    console.print("[bold red]broken[/]" if report.broken else "[bold green]nothing is broken[/]")
+
+
+def _balance(report: Report) -> Table:
+    """One class a row: the largest and the smallest training classes where there are many."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("class")
+    for split in report.counts:
+        table.add_column(split, justify="right")
+    train = report.counts["train"]
+    shown = list(train)
+    if len(shown) > 2 * SHOWN:
+        by_size = sorted(shown, key=lambda name: -train[name])
+        shown = [*by_size[:SHOWN], "…", *by_size[-SHOWN:]]
+    for name in shown:
+        table.add_row(
+            escape(name), *("" if name == "…" else f"{counts[name]:,}" for counts in report.counts.values())
+        )
+    return table
+
+
+def _histogram(counts: Mapping[str, int]) -> str:
+    shown = [f"{name} ({count:,})" for name, count in list(counts.items())[:SHOWN]]
+    rest = sum(list(counts.values())[SHOWN:])
+    return ", ".join(shown) + (f", {len(counts) - SHOWN} others ({rest:,})" if rest else "")
+
+
+def _findings(report: Report) -> Iterator[tuple[str, str, list[str]]]:
+    """(mark, sentence, examples) of everything found, what is broken first."""
+    bad, note, good = "[red]✗[/]", "[yellow]![/]", "[green]✓[/]"
+    for fault in report.faults:
+        yield bad, fault, []
+    if report.unreadable:
+        reasons = [f"{left.path}: {left.reason}" for left in report.unreadable]
+        yield bad, f"{_number(report.unreadable, 'sample')} cannot be read; training leaves them out", reasons
+    if report.leaks:
+        yield bad, f"{_number(report.leaks, 'picture')} in more than one split", _joined(report.leaks)
+    if report.conflicts:
+        yield (
+            note,
+            f"{_number(report.conflicts, 'picture')} under different labels",
+            _joined(report.conflicts),
+        )
+    elsewhere = {*report.leaks, *report.conflicts}
+    copies = [group for group in report.duplicates if group not in elsewhere]
+    if copies:
+        yield note, f"{_number(copies, 'picture')} more than once in the same split", _joined(copies)
+    if report.near:
+        first = set(report.near_leaks)
+        pairs = [*report.near_leaks, *(pair for pair in report.near if pair not in first)]
+        yield note, _look_alikes(report), [" ~ ".join(pair) for pair in pairs]
+    missing = _without_samples(report)
+    if missing:
+        yield note, f"no sample of a class: {', '.join(missing)}", []
+    if not report.unreadable and not report.faults:
+        yield good, "every file can be read", []
+    if not report.duplicates and not report.faults:
+        yield good, "no duplicates", []
+
+
+def _look_alikes(report: Report) -> str:
+    alike = len({name for pair in report.near for name in pair})
+    text = f"{alike:,} pictures look like another one"
+    if report.near_leaks:
+        across = len({name for pair in report.near_leaks for name in pair})
+        text += f", {across:,} of them like one in another split"
+    if alike > SIMPLE * sum(report.samples.values()):
+        text += "; that many may only mean that the pictures are simple"
+    return text
+
+
+def _without_samples(report: Report) -> list[str]:
+    return [
+        f"{name!r} in {split}"
+        for split, counts in report.counts.items()
+        for name, count in counts.items()
+        if not count
+    ]
+
+
+def _joined(groups: Sequence[Sequence[str]]) -> list[str]:
+    return [
+        " = ".join(group[:4]) + (f" = … ({len(group):,} in all)" if len(group) > 4 else "")
+        for group in groups
+    ]
+
+
+def _number(things: Sequence[object], noun: str) -> str:
+    return f"{len(things):,} {noun}{'' if len(things) == 1 else 's'}"

@@ -1,0 +1,77 @@
+"""`pellucid predict`: what a trained network says of pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import tyro
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from pellucid.cli.arguments import parse
+from pellucid.data.decode import load_picture
+from pellucid.data.loading import normalise
+from pellucid.inspection.modes import evaluation_mode
+from pellucid.recipes.experiment import open_run, restore
+from pellucid.training.processes import Processes
+from pellucid.types.batch import Batch
+from pellucid.types.errors import InputError
+from pellucid.types.records import Classified
+
+ABOUT = """What a run's network says of pictures, the most probable class first.
+
+Example: pellucid predict runs/digits-lenet5 seven.png eight.jpg
+"""
+
+
+@dataclass(frozen=True)
+class Call:
+    run: Annotated[Path, tyro.conf.Positional]
+    """A run folder."""
+    images: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Picture files."""
+    top: int = 3
+    """How many classes to print for each."""
+    json: bool = False
+    """Print as JSON, one object a picture."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    call = parse(Call, arguments, command="predict", about=ABOUT)
+    if not call.images:
+        raise InputError("name at least one picture: pellucid predict RUN IMAGE…")
+    opened = open_run(call.run)
+    if len(opened.info.shape) != 3:
+        raise InputError(f"{call.run} was trained on a table, not on pictures")
+    size = opened.info.preprocessing.size or (opened.info.shape[1], opened.info.shape[2])
+    preprocessing = replace(opened.info.preprocessing, size=size)
+    pictures = [load_picture(path, preprocessing) for path in call.images]
+    batch = Batch(torch.stack(pictures), torch.empty(0), torch.arange(len(pictures)))
+    batch = normalise(batch, preprocessing)
+    model, _ = restore(opened.folder, opened.recipe, opened.info, Processes())
+    task = opened.recipe.task.build(opened.info)
+    with evaluation_mode(model), torch.inference_mode():
+        records = task.decode(task.forward(model, batch), batch)
+    if call.json:
+        for path, record in zip(call.images, records, strict=True):
+            print(json.dumps({"image": str(path), **asdict(record)}))
+    else:
+        Console(soft_wrap=True).print(_table(call, records))
+    return 0
+
+
+def _table(call: Call, records: Sequence[Classified]) -> Table:
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column("picture")
+    for place in range(min(call.top, len(records[0].labels))):
+        table.add_column("" if place else "most probable")
+    for path, record in zip(call.images, records, strict=True):
+        pairs = list(zip(record.labels, record.probabilities, strict=True))[: call.top]
+        table.add_row(str(path), *(f"{label} {100 * probability:.1f} %" for label, probability in pairs))
+    return table

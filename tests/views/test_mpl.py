@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import PIL.Image
+import pytest
+from matplotlib.figure import Figure as Canvas
+
+from pellucid.views.axes import Axis
+from pellucid.views.colours import ColourScale, light
+from pellucid.views.figure import Figure, Panel
+from pellucid.views.marks import Bars, Heat, Lines, Mark, Points
+
+
+def test_every_mark_is_drawn(figure: Figure) -> None:
+    picture = PIL.Image.open(io.BytesIO(figure._repr_png_()))
+    assert min(picture.size) > 300
+    assert len(np.unique(np.asarray(picture.convert("L")))) > 50
+
+
+def test_artists_have_the_data(marks: tuple[Mark, ...]) -> None:
+    line = Lines((np.arange(3.0),), (np.array([1.0, 4, 2]),), ("loss",), ("orange",))
+    bars = Bars(np.array([0.0, 1]), np.array([2.0, -1]), base=0.5)
+    points = Points(np.array([0.5]), np.array([3.0]))
+    (axes,) = Figure((Panel((line, bars, points), x=Axis("step"), y=Axis("loss")),)).to_mpl().axes
+    np.testing.assert_array_equal(axes.lines[0].get_xydata(), [[0, 1], [1, 4], [2, 2]])
+    assert axes.lines[0].get_color() == light("orange")
+    assert [(bar.get_y(), bar.get_height()) for bar in axes.patches[:2]] == [(0.5, 1.5), (0.5, -1.5)]
+    np.testing.assert_array_equal(axes.collections[0].get_offsets(), [[0.5, 3]])
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("step", "loss")
+
+
+@pytest.mark.parametrize("frame", [(2, 2), None])
+def test_heat_has_row_0_on_top_where_the_frame_says_so(frame: tuple[int, int] | None) -> None:
+    heat = Heat(np.array([[1.0, 1], [0, 0]]), ColourScale("unsigned", 0, 1))
+    (axes,) = Figure((Panel((heat,), frame=frame),)).to_mpl().axes
+    (picture,) = axes.images
+    left, right, bottom, top = picture.get_extent()
+    assert (left, right, min(bottom, top), max(bottom, top)) == (0, 2, 0, 2)
+    assert picture.get_array()[0, 0, :3].sum() > picture.get_array()[1, 0, :3].sum()
+    drawn_top = axes.transData.transform((0, top))[1]
+    assert drawn_top > axes.transData.transform((0, bottom))[1]
+
+
+def test_draws_into_given_axes() -> None:
+    canvas = Canvas()
+    mine = canvas.subplots(1, 2)
+    panels = tuple(Panel((Points(np.arange(2.0), np.arange(2.0)),)) for _ in range(2))
+    assert Figure(panels).to_mpl(list(mine)) is canvas
+    assert all(len(axes.collections) == 1 for axes in mine)
+    with pytest.raises(ValueError, match="2 panels; got 1"):
+        Figure(panels).to_mpl(mine[0])

@@ -7,6 +7,7 @@ import itertools
 import multiprocessing
 import os
 import pickle
+import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -264,6 +265,31 @@ def test_a_worker_that_dies_is_one_clear_error(sources):
     with pytest.raises(OSError, match=r"a process that loads data died .*use fewer workers") as caught:
         list(evaluation_batches(sources.Drawn(40, 17, "killed"), 8, pipeline(), "cpu", 1))
     assert "\n" not in str(caught.value)
+
+
+MAIN = """
+    import itertools, sys
+    import torch
+    from drawn_sources import Drawn
+    from pellucid.data.workers import stream
+
+    if __name__ == "__main__":
+        requests = (torch.tensor([n]) for n in itertools.count())
+        for batch in stream(Drawn(9).fetch, requests, 2, pin=False):
+            print(len(batch), flush=True)
+"""
+
+
+def test_no_process_outlives_a_killed_main_process(sources, tmp_path):
+    script = tmp_path / "main.py"
+    script.write_text(textwrap.dedent(MAIN))
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"1\n"
+        process.kill()
+        # Its end is read only when everyone who inherited the pipe, workers and their server, is gone.
+        process.communicate(timeout=30)
 
 
 def test_workers_are_chosen_by_cores_and_obeyed_when_given(sources, monkeypatch):

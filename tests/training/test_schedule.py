@@ -4,10 +4,11 @@ import math
 
 import pytest
 import torch
+from torch.optim import lr_scheduler
+
 from pellucid.training.schedule import Patience, factor
 from pellucid.training.settings import ScheduleSettings
 from pellucid.types.errors import InputError
-from torch.optim import lr_scheduler
 
 TOTAL, PER_EPOCH = 120, 12
 

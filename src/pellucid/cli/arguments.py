@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 from collections.abc import Sequence
 from typing import Any, TypeVar, cast
 
@@ -12,6 +13,13 @@ import tyro
 from pellucid.types.errors import InputError
 
 T = TypeVar("T")
+
+_WORDS = (
+    (r"^Error parsing ", ""),
+    (r"^recipe(?:\.training)?\.?([\w.-]*): ", r"\1 "),
+    (r"invalid literal for int\(\) with base 10: (.*)", r"expected a whole number, got \1"),
+    (r"could not convert string to float: (.*)", r"expected a number, got \1"),
+)
 
 
 def parse(
@@ -47,4 +55,11 @@ def _first_sentence(box: str) -> str:
             break
         if line and not line.startswith(("╭", "╰")):
             told.append(line)
-    return " ".join(told).removeprefix("Error parsing ") + suggestion
+    return in_words(" ".join(told)) + suggestion
+
+
+def in_words(mistake: str) -> str:
+    """tyro's sentence as a user would say it: the option by its name, a type by what it holds."""
+    for pattern, words in _WORDS:
+        mistake = re.sub(pattern, words, mistake)
+    return mistake

@@ -13,8 +13,8 @@ from pellucid.training.events import Diverged, Evaluated, Event, Finished, Noted
 _SHOWN_NOTES = 5
 
 
-def follow(events: Iterable[Event], console: Console) -> Event | None:
-    """Print events as they come and return the last one."""
+def follow(events: Iterable[Event], console: Console, title: str) -> Event | None:
+    """Print events as they come, under `title`, and return the last one."""
     bar = Progress(
         TextColumn("  {task.description}"),
         BarColumn(24),
@@ -31,6 +31,7 @@ def follow(events: Iterable[Event], console: Console) -> Event | None:
             finished = finished or isinstance(last, Finished)
             match last:
                 case Started():
+                    console.print(title)
                     console.print(
                         f"  {last.parameters:,} weights · {last.total_steps:,} steps · {last.execution}"
                     )

@@ -79,10 +79,9 @@ def with_data(settings: DataSettings, given: str) -> DataSettings:
 
 def train(recipe: Recipe, path: Path, console: Console, *, resume: bool, command: Sequence[str]) -> int:
     """Train, printing as it goes; the exit status."""
-    console.print(f"[bold]{recipe.name}[/bold] → {path}")
     with interruptible() as interrupted:
         events = run_recipe(recipe, path, resume=resume, stop=interrupted.is_set, command=command)
-        last = follow(events, console)
+        last = follow(events, console, f"[bold]{recipe.name}[/bold] → {path}")
     if isinstance(last, Diverged):
         print(
             f"pellucid: {recipe.name} diverged before step {last.step}: {last.description}", file=sys.stderr

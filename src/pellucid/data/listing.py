@@ -76,12 +76,15 @@ class Listing:
         return by_split
 
     def keep(self, entries: Sequence[Entry], left_out: Sequence[LeftOut]) -> Listing:
-        """The same set with these entries only; `InputError` when none is left."""
-        left_out = (*self.left_out, *left_out)
+        """The same set with these entries only; `InputError` when none, or none of a split, is left."""
+        every = (*self.left_out, *left_out)
+        first = f"; {every[0].path}: {every[0].reason}" if every else ""
         if not entries:
-            first = f"; {left_out[0].path}: {left_out[0].reason}" if left_out else ""
-            raise InputError(f"{self.root}: none of its {len(left_out):,} pictures can be used{first}")
-        return Listing(self.name, self.root, self.classes, tuple(entries), self.multilabel, left_out)
+            raise InputError(f"{self.root}: none of its {len(every):,} pictures can be used{first}")
+        lost = {entry.split for entry in self.entries} - {entry.split for entry in entries}
+        if lost:
+            raise InputError(f"{self.root}: none of the {min(lost)} pictures can be used{first}")
+        return Listing(self.name, self.root, self.classes, tuple(entries), self.multilabel, every)
 
 
 def open_listing(listing: Listing, settings: DataSettings) -> Data:

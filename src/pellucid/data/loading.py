@@ -183,8 +183,8 @@ def _prepared(
     source: Source, requests: Iterable[Request], pipeline: Pipeline, device: torch.device, workers: int
 ) -> Generator[Batch, None, None]:
     """The requests' batches with augmented pixels, in order, on the device."""
-    if not workers and not source.streamed:
-        source = source.to(str(device))
+    if not source.streamed:
+        source = source.to("cpu" if workers else str(device))
     prepare = partial(pipeline.prepare, source)
     if workers:
         batches = stream(prepare, requests, workers, pin=device.type == "cuda")

@@ -21,18 +21,18 @@ from pellucid.types.errors import InputError
 
 
 def read_npz(path: Path) -> Arrays:
+    damaged = f"{path}: not an .npz file, or damaged; fetch or write it again"
+    if not zipfile.is_zipfile(path):
+        raise InputError(damaged)
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files if key[:2] in ("x_", "y_") or key == "classes"}
             names = ", ".join(file.files) or "nothing"
-    except (zipfile.BadZipFile, zlib.error, EOFError, AttributeError) as error:
-        raise InputError(f"{path}: not an .npz file, or damaged; fetch or write it again") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise InputError(damaged) from error
     except ValueError as error:
-        if "pickle" in str(error).lower():
-            raise InputError(
-                f"{path}: holds Python objects, which are never loaded; save plain arrays of numbers"
-            ) from error
-        raise InputError(f"{path}: not an .npz file, or damaged; fetch or write it again") from error
+        objects = f"{path}: holds Python objects, which are never loaded; save plain arrays of numbers"
+        raise InputError(objects if "allow_pickle" in str(error) else damaged) from error
     if not {"x_train", "y_train"} <= arrays.keys():
         raise InputError(
             f"{path}: expected the arrays x_train and y_train (and x_test, y_test); it holds {names}"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import re
 import signal
 import sys
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.context import BaseContext
@@ -40,7 +43,7 @@ def stream(
             num_workers=workers,
             prefetch_factor=_AHEAD,
             pin_memory=pin,
-            worker_init_fn=_ignore_interrupts,
+            worker_init_fn=_begin,
             multiprocessing_context=_context(),
             generator=RandomGenerator(),  # the loader draws a seed, but not from the caller's generator
         )
@@ -108,9 +111,19 @@ def _as_it_is(parcel: Any) -> Any:
     return parcel
 
 
-def _ignore_interrupts(worker: int) -> None:
-    """Ctrl-C is for the main process, which may want to finish its step; it ends the workers itself."""
+def _begin(worker: int) -> None:
+    """A worker lives as long as the main process, no longer and no shorter."""
+    # Ctrl-C is for the main process, which may want to finish its step; it ends the workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+
+
+def _leave_with_parent() -> None:
+    """A killed main process ends nobody; `DataLoader` watches only the fork server, and that waits for us."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _context() -> BaseContext:

@@ -80,10 +80,10 @@ def capture(
 ) -> Iterator[Captured]:
     """Keep what `layers` give while `model` runs in this block, in this thread.
 
-    `layers`: names as in `model.named_modules()`, or a predicate (name, module), or None for all modules
-    without children. `keep(name, output)` is called at once for each output tensor, before a later layer can
-    overwrite it; reduce there if the whole is not needed. Outputs that are tuples, lists or dicts are kept as
-    such, with their tensors replaced.
+    `layers`: a name or names as in `model.named_modules()`, or a predicate (name, module), or None for all
+    modules without children. `keep(name, output)` is called at once for each output tensor, before a later
+    layer can overwrite it; reduce there if the whole is not needed. Outputs that are tuples, lists or dicts
+    are kept as such, with their tensors replaced.
 
     `gradients=True` makes `gradients_of` work whatever surrounds the block (no_grad, inference mode, frozen
     parameters). Wrappers (torch.compile, DistributedDataParallel) are looked through; a compiled model runs
@@ -112,7 +112,7 @@ def capture(
         if gradients:
             stack.enter_context(torch.inference_mode(False))
             stack.enter_context(torch.enable_grad())
-            stack.callback(inner.register_forward_pre_hook(_differentiable, with_kwargs=True).remove)
+            stack.callback(inner.register_forward_pre_hook(_differentiable(thread), with_kwargs=True).remove)
         for name, module in chosen.items():
             stack.callback(module.register_forward_hook(hook(name)).remove)
         yield seen
@@ -122,8 +122,7 @@ def capture(
 def following(
     model: nn.Module, *, enter: Callable[[str, Any], None], leave: Callable[[str, Any], None]
 ) -> Iterator[None]:
-    """Call `enter(name, inputs)` and `leave(name, output)` for every module that runs in this block, in this
-    thread.
+    """Call `enter(name, inputs)` and `leave(name, output)` for modules that run in this block and thread.
 
     A module that raises is left without a call of `leave`.
     """
@@ -157,16 +156,17 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
 
 def named_layers(model: nn.Module, layers: Layers = None) -> dict[str, nn.Module]:
-    """The modules that `layers` means (see `capture`): in the order of definition, or of the names given."""
+    """The modules that `layers` means (see `capture`), in the order of definition, or of the names given."""
     if layers is None:
         return {name: module for name, module in model.named_modules() if not any(module.children())}
     if callable(layers):
         return {name: module for name, module in model.named_modules() if layers(name, module)}
     modules = dict(model.named_modules(remove_duplicate=False))
-    for name in layers:
+    names = [layers] if isinstance(layers, str) else list(layers)
+    for name in names:
         if name not in modules:
             raise unknown_name("layer", name, modules)
-    return {name: modules[name] for name in layers}
+    return {name: modules[name] for name in names}
 
 
 def _edge_of(leaf: Any) -> Any:
@@ -174,7 +174,7 @@ def _edge_of(leaf: Any) -> Any:
     return _Edge(get_gradient_edge(leaf)) if tracked else None
 
 
-def _differentiable(module: nn.Module, inputs: Any, options: Any) -> Any:
+def _differentiable(thread: int) -> Callable[[nn.Module, Any, Any], Any]:
     """A pre-hook: gradients flow although parameters are frozen and the inputs plain."""
 
     def track(leaf: Any) -> Any:
@@ -183,7 +183,10 @@ def _differentiable(module: nn.Module, inputs: Any, options: Any) -> Any:
         # The second copy is no leaf of the graph, so that the network may change it in place.
         return leaf.detach().clone().requires_grad_().clone()
 
-    return map_leaves(track, inputs), map_leaves(track, options)
+    def hook(module: nn.Module, inputs: Any, options: Any) -> Any:
+        return (map_leaves(track, inputs), map_leaves(track, options)) if get_ident() == thread else None
+
+    return hook
 
 
 def _uncompiled(model: nn.Module) -> AbstractContextManager[Any]:

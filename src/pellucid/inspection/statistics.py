@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -50,9 +51,9 @@ class Observation:
     output: Any
 
 
-def observe(model: nn.Module, inputs: Tensor, *, maps: tuple[str, ...] = ()) -> Observation:
-    """Run `model` once on probe pictures, in evaluation mode and without gradients, and keep what the layers
-    gave.
+def observe(model: nn.Module, run: Callable[[], Any], *, maps: tuple[str, ...] = ()) -> Observation:
+    """Call `run`, which runs `model` on probe pictures, in evaluation mode and without gradients, and keep
+    what the layers gave.
 
     Gradient norms are those of the parameters' present `.grad`: look before they are zeroed. Of the layers in
     `maps` (see `map_layers`) the first 16 channels are kept, averaged down to at most 64 pixels a side. The
@@ -72,7 +73,7 @@ def observe(model: nn.Module, inputs: Tensor, *, maps: tuple[str, ...] = ()) -> 
         return _activation_numbers(output.float(), dimension if rectifies else None)
 
     with evaluation_mode(inner), torch.inference_mode(), capture(model, _is_layer, keep=keep) as seen:
-        output = model(inputs)
+        output = run()
         layers = _layer_statistics(modules, seen)
     convolutions = [name for name, _ in seen.outputs if isinstance(modules[name], nn.Conv2d)]
     return Observation(
@@ -83,7 +84,7 @@ def observe(model: nn.Module, inputs: Tensor, *, maps: tuple[str, ...] = ()) -> 
     )
 
 
-def map_layers(model: nn.Module, inputs: Tensor) -> tuple[str, ...]:
+def map_layers(model: nn.Module, run: Callable[[], Any]) -> tuple[str, ...]:
     """At most six layers whose maps are worth seeing, in the order they run; one of the pictures is run
     through `model`.
 
@@ -100,7 +101,7 @@ def map_layers(model: nn.Module, inputs: Tensor) -> tuple[str, ...]:
             sizes.setdefault(name, tuple(output.shape[2:]))
 
     with evaluation_mode(inner), torch.inference_mode(), capture(model, _is_layer, keep=measure):
-        model(inputs[:1])
+        run()
     # torch's own layers leave the channels where they were; of others (a permutation, say) nobody knows.
     names = [name for name in sizes if type(modules[name]).__module__.startswith("torch.nn.")]
     first = next((at for at, name in enumerate(names) if isinstance(modules[name], nn.Conv2d)), len(names))

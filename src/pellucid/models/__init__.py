@@ -25,6 +25,7 @@ MODELS: Registry[Callable[..., nn.Module]] = Registry(
         },
         "resnet_cifar": {
             "cifar-resnet8": "8-layer residual network for small pictures: 75 thousand parameters",
+            "cifar-resnet8-64": "the same for pictures of 64 × 64: its first convolution halves them",
             "cifar-resnet14": "14-layer residual network for small pictures: 173 thousand parameters",
             "cifar-resnet20": "20-layer residual network for small pictures: 0.27 million parameters",
             "cifar-resnet32": "32-layer residual network for small pictures: 0.46 million parameters",

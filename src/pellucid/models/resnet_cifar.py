@@ -8,7 +8,8 @@ eight. Three stages of n blocks work at full, half and quarter resolution with 1
 weighted layers. Where the shape changes, the shortcut takes every second pixel and fills new channels with
 zeros ("option A"): it has no parameters.
 
-Where we deviate: nowhere; 8 and 14 layers (n = 1, 2) are our own additions. Any size of picture is taken,
+Where we deviate: nowhere; 8 and 14 layers (n = 1, 2) are our own additions, and so is the first stride of 2
+for pictures of 64 × 64, after which the rest sees the size that it was made for. Any size of picture is taken,
 since the last map is averaged as a whole. Module names are those of the weights that
 akamaster/pytorch_resnet_cifar10 published.
 
@@ -68,11 +69,11 @@ def stage(blocks: int, *, inputs: int, outputs: int, stride: int) -> nn.Sequenti
 
 
 class CifarResNet(nn.Module):
-    """(b, c, h, w) → (b, k). `blocks` is the paper's n."""
+    """(b, c, h, w) → (b, k). `blocks` is the paper's n; the first convolution takes every `stride`-th pixel."""
 
-    def __init__(self, *, blocks: int, channels: int, outputs: int) -> None:
+    def __init__(self, *, blocks: int, channels: int, outputs: int, stride: int = 1) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, 16, 3, padding=1, bias=False)
+        self.conv1 = nn.Conv2d(channels, 16, 3, stride=stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(16)
         self.relu = nn.ReLU(inplace=True)
         self.layer1 = stage(blocks, inputs=16, outputs=16, stride=1)
@@ -94,11 +95,12 @@ class CifarResNet(nn.Module):
         return logits
 
 
-def _build(depth: int, *, inputs: tuple[int, ...], outputs: int) -> CifarResNet:
+def _build(depth: int, stride: int = 1, *, inputs: tuple[int, ...], outputs: int) -> CifarResNet:
     channels, _, _ = picture_shape(inputs)
-    return CifarResNet(blocks=(depth - 2) // 6, channels=channels, outputs=outputs)
+    return CifarResNet(blocks=(depth - 2) // 6, channels=channels, outputs=outputs, stride=stride)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {
-    f"cifar-resnet{depth}": partial(_build, depth) for depth in (8, 14, 20, 32, 44, 56, 110)
+    **{f"cifar-resnet{depth}": partial(_build, depth) for depth in (8, 14, 20, 32, 44, 56, 110)},
+    "cifar-resnet8-64": partial(_build, 8, 2),
 }

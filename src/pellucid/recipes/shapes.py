@@ -14,12 +14,12 @@ def shapes_resnet() -> Recipe:
     """A small ResNet on the shapes, what `pellucid demo` trains: `pellucid train shapes-resnet`."""
     return Recipe(
         "shapes-resnet",
-        model=ModelSettings("cifar-resnet8"),
+        model=ModelSettings("cifar-resnet8-64"),
         data=_DATA,
         training=Settings(
             epochs=8,
-            batch_size=128,
-            optim=OptimSettings("adamw", lr=5e-3, weight_decay=0.02),
+            batch_size=64,
+            optim=OptimSettings("adamw", lr=1e-2, weight_decay=0.02),
             schedule=ScheduleSettings("one-cycle"),
             augment=Augmentation(flip=True),
         ),

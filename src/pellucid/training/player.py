@@ -61,6 +61,8 @@ class Player:
         mine = set(self.parameters)
         self._others = [p for p in model.parameters() if p.requires_grad and p not in mine]
         self.optimisers = build_optimisers(modules, settings.optim)
+        self._buffers = list(model.buffers())
+        self._kept = [buffer.clone() for buffer in self._buffers]
         self._loss: nn.Module = _Loss(model, objective)
         if processes.world > 1 and settings.hardware.parallel == "ddp":
             with self._turn():
@@ -71,12 +73,16 @@ class Player:
 
         Raises `NonFiniteError` before touching the weights.
         """
+        with torch.no_grad():
+            for kept, buffer in zip(self._kept, self._buffers, strict=True):
+                kept.copy_(buffer)
         with self._turn():
             losses = self._backward(batch, len(batch) * self.processes.world / count)
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         norm = _whole(get_total_norm(gradients))
         value = float(norm)
         if not value < float("inf"):
+            self._forget_forward()
             raise NonFiniteError
         if self._settings.clip_norm:
             clip_grads_with_norm_(self.parameters, self._settings.clip_norm, norm)
@@ -85,6 +91,12 @@ class Player:
                 group["lr"] = lr
             optimiser.step()
         return Taken(losses, value)
+
+    @torch.no_grad()
+    def _forget_forward(self) -> None:
+        """Put back what the forward pass changed: batch norm's running statistics."""
+        for kept, buffer in zip(self._kept, self._buffers, strict=True):
+            buffer.copy_(kept)
 
     def first_nonfinite(self, batch: Batch) -> str | None:
         """Which layer makes the loss or the gradient of `batch` NaN or infinite, found by running it once more."""

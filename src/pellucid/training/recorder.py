@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
 from pellucid.inspection.statistics import map_layers, observe
 from pellucid.training.session import Session
 from pellucid.training.settings import RecorderSettings
+from pellucid.types.batch import Batch
 from pellucid.types.recording import Probes, Recording
 
 _WITH_MAPS = 3  # probe pictures whose feature maps are kept; predictions are kept of all
@@ -28,7 +31,7 @@ class Recorder:
             indices = torch.linspace(0, count - 1, min(settings.probes, count)).round().long()
             self._stored = session.feed.stored(session.feed.watched, indices)
             self._probes = session.feed.samples(session.feed.watched, indices)
-            self._layers = map_layers(session.state.model, self._probes.inputs)
+            self._layers = map_layers(session.state.model, lambda: self._run(self._probes.slice(0, 1)))
 
     def watching(self) -> Probes:
         """What is watched, as it is stored."""
@@ -40,6 +43,9 @@ class Recorder:
             targets.cpu().numpy() if isinstance(targets, torch.Tensor) else np.empty(0),
         )
 
+    def _run(self, batch: Batch) -> Any:
+        return self._session.task.forward(self._session.state.model, batch)
+
     def due(self, step: int) -> bool:
         return self.on and (step in self._steps or step % self._session.steps_per_epoch == 0)
 
@@ -47,7 +53,7 @@ class Recorder:
         """Look at the network as it is now; gradients are those of the step just taken."""
         session = self._session
         with session.execution.autocast():
-            seen = observe(session.state.model, self._probes.inputs, maps=self._layers)
+            seen = observe(session.state.model, lambda: self._run(self._probes), maps=self._layers)
         return Recording(
             step=session.state.position.step,
             epoch=session.epoch,

@@ -23,7 +23,7 @@ from pellucid.training.events import Saved
 from pellucid.training.execution import Execution, choose_execution, guard
 from pellucid.training.feed import Feed
 from pellucid.training.player import Player
-from pellucid.training.processes import Processes, current_processes
+from pellucid.training.processes import current_processes
 from pellucid.training.schedule import Patience, factor
 from pellucid.training.settings import Settings
 from pellucid.training.state import Position, State, average_of

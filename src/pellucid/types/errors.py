@@ -28,5 +28,5 @@ def unknown_name(kind: str, name: str, names: Iterable[str]) -> UnknownNameError
     elif len(known) <= 12:
         hint = "there are: " + ", ".join(known) + "."
     else:
-        hint = f"`pellucid list {kind.replace(' ', '-')}s` shows all {len(known)}."
+        hint = f"there are {len(known)}, which `pellucid list` shows."
     return UnknownNameError(f"no {kind} is called {name!r}; {hint}")

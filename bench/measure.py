@@ -10,11 +10,25 @@ from __future__ import annotations
 import multiprocessing
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
+
+
+@dataclass(frozen=True)
+class Options:
+    """`quick` proves that a bench works, on too few rounds to mean much. `data` is for the benches that ask for it."""
+
+    quick: bool = False
+    threads: int = 1
+    data: Path | None = None
+
+    @property
+    def rounds(self) -> int:
+        return 2 if self.quick else 7
 
 
 @dataclass(frozen=True)
@@ -27,20 +41,27 @@ class Spent:
 
 Turn = Callable[[], Spent]
 Pause = Callable[[], None]
+Turns = Mapping[str, Sequence[Spent]]
+
+
+def nothing(turns: Turns) -> dict[str, object]:
+    return {}
 
 
 @dataclass(frozen=True)
 class Work:
     """What every contestant does in a turn: `amount` `unit`s. All are compared with the first of `turns`.
 
-    `skipped` says of those that cannot take part why.
+    `skipped` says of those that cannot take part why. `findings` draws from the measured turns what the table does not show.
     """
 
     title: str
     unit: str
     amount: int
     turns: Mapping[str, Turn]
+    rounds: int
     skipped: Mapping[str, str] = field(default_factory=dict)
+    findings: Callable[[Turns], Mapping[str, object]] = nothing
 
 
 @dataclass(frozen=True)
@@ -56,27 +77,33 @@ class Summary:
     first: Spent
 
 
-def interleave(work: Work, rounds: int) -> dict[str, list[Spent]]:
-    """The turns of each contestant: a first one, which warms up, and `rounds` more."""
+def interleave(work: Work) -> dict[str, list[Spent]]:
+    """The turns of each contestant: a first one, which warms up, and `work.rounds` more."""
     spent: dict[str, list[Spent]] = {name: [] for name in work.turns}
-    for _ in range(rounds + 1):
+    for _ in range(work.rounds + 1):
         for name, turn in work.turns.items():
             spent[name].append(turn())
     return spent
 
 
-def summarise(spent: Mapping[str, list[Spent]], amount: int) -> dict[str, Summary]:
+def ratios(turns: Turns, one: str, other: str) -> list[float]:
+    """How many times as fast as `other` `one` was in processor time, by round; the first turns are left out."""
+    pairs = zip(turns[one][1:], turns[other][1:], strict=True)
+    return [theirs.cpu / ours.cpu for ours, theirs in pairs]
+
+
+def summarise(turns: Turns, amount: int) -> dict[str, Summary]:
     """What `interleave` measured, by contestant; the first turn of each counts as start-up."""
-    baseline = next(iter(spent.values()))[1:]
+    baseline = next(iter(turns))
     summaries = {}
-    for name, (first, *turns) in spent.items():
-        ratios = [base.cpu / turn.cpu for base, turn in zip(baseline, turns, strict=True)]
+    for name, (first, *later) in turns.items():
+        compared = ratios(turns, name, baseline)
         summaries[name] = Summary(
-            amount / statistics.median(turn.cpu for turn in turns),
-            amount / statistics.median(turn.wall for turn in turns),
-            statistics.median(ratios),
-            min(ratios),
-            max(ratios),
+            amount / statistics.median(turn.cpu for turn in later),
+            amount / statistics.median(turn.wall for turn in later),
+            statistics.median(compared),
+            min(compared),
+            max(compared),
             first,
         )
     return summaries
@@ -125,7 +152,7 @@ def in_processes(contestants: Mapping[str, Callable[[Pause], None]]) -> Iterator
         yield {name: _turn_of(name, connection) for name, (_, connection) in started.items()}
     finally:
         for process, connection in started.values():
-            process.terminate()
+            process.kill()  # Lightning has a handler of its own for the polite signal
             process.join()
             connection.close()
 

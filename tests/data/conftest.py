@@ -14,7 +14,7 @@ MakeFolder = Callable[[Mapping[str, int]], Path]
 
 @pytest.fixture
 def make_folder(tmp_path: Path) -> MakeFolder:
-    """Makes folders of different smooth PNG pictures, 20 × 24: {"train/cat": 3} gives train/cat/000.png to 002.png."""
+    """Makes folders of different smooth PNG pictures, 20 × 24: {"train/cat": 3} has 000.png to 002.png."""
 
     def make(counts: Mapping[str, int]) -> Path:
         for number, (folder, count) in enumerate(counts.items()):

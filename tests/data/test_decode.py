@@ -174,7 +174,8 @@ def test_a_crop_is_the_same_whether_or_not_the_rest_is_decoded() -> None:
     jpeg = stored(image, "JPEG")
     lossless = stored(Image.open(io.BytesIO(jpeg)), "PNG")
     assert torch.equal(
-        decode_random(jpeg, (64, 64), "RGB", draws, 0.01), decode_random(lossless, (64, 64), "RGB", draws, 0.01)
+        decode_random(jpeg, (64, 64), "RGB", draws, 0.01),
+        decode_random(lossless, (64, 64), "RGB", draws, 0.01),
     )
 
 
@@ -208,8 +209,8 @@ def test_boxes_lie_in_the_picture(height: int, width: int, size: tuple[int, int]
     for draws in crop_draws(torch.arange(200)).tolist():
         boxes.append(random_box(height, width, size, draws, 0.08))
     for box in boxes:
-        assert 0 <= box.left
-        assert 0 <= box.top
+        assert box.left >= 0
+        assert box.top >= 0
         assert box.width >= 1
         assert box.height >= 1
         assert box.left + box.width <= width

@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from sklearn.datasets import load_digits
 
-from pellucid.data.digits import DATASETS, open_digits, stratified
+from pellucid.data.digits import open_digits, stratified
 from pellucid.data.source import Data
 
 
 def test_digits_are_sized_for_lenet() -> None:
-    data = DATASETS["digits"]()
+    data = open_digits()
     assert isinstance(data, Data)
     assert data.info.shape == (1, 32, 32)
     assert data.info.counts == {"train": 1437, "test": 360}

@@ -71,7 +71,9 @@ def test_pictures_of_several_sizes_are_brought_to_224(make_folder: MakeFolder) -
     assert open_listing(find_folder(root), DataSettings()).info.shape == (3, 224, 224)
 
 
-def test_a_set_too_large_for_memory_is_streamed(make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_set_too_large_for_memory_is_streamed(
+    make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     listing = find_folder(make_folder(BASIC))
     whole = open_listing(listing, DataSettings()).splits["train"]
     monkeypatch.setattr(module, "MEMORY_LIMIT", 100)
@@ -133,7 +135,9 @@ def test_too_many_broken_pictures(make_folder: MakeFolder, broken: str, message:
 
 
 @pytest.mark.parametrize("size", [None, 16])
-def test_the_fingerprint_is_of_the_content_not_of_the_place(make_folder: MakeFolder, tmp_path: Path, size: int | None) -> None:
+def test_the_fingerprint_is_of_the_content_not_of_the_place(
+    make_folder: MakeFolder, tmp_path: Path, size: int | None
+) -> None:
     root = make_folder({f"a/{folder}": count for folder, count in BASIC.items()}) / "a"
     copy = shutil.copytree(root, tmp_path / "b")
     settings = DataSettings(size=size)

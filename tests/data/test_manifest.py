@@ -27,7 +27,10 @@ def write(root: Path, text: str) -> Path:
 
 
 def test_paths_labels_and_splits(root: Path) -> None:
-    rows = [f"pictures/{index:03d}.png,{'dog' if index % 2 else 'cat'},{'test' if index > 3 else 'train'}" for index in range(6)]
+    rows = [
+        f"pictures/{index:03d}.png,{'dog' if index % 2 else 'cat'},{'test' if index > 3 else 'train'}"
+        for index in range(6)
+    ]
     data = open_data(DataSettings(path=write(root, "\n".join(["﻿Path, Label ,split", *rows]))))
     assert data.info.classes == ("cat", "dog")
     assert data.info.counts == {"train": 4, "test": 2}
@@ -37,7 +40,10 @@ def test_paths_labels_and_splits(root: Path) -> None:
 
 def test_several_labels_are_multi_hot(root: Path) -> None:
     labels = ["sea|sky", "sky", "", "sea; sand", "sand", "sky"]
-    rows = [f"pictures/{index:03d}.png\t{names}\t{'train' if index < 4 else 'test'}" for index, names in enumerate(labels)]
+    rows = [
+        f"pictures/{index:03d}.png\t{names}\t{'train' if index < 4 else 'test'}"
+        for index, names in enumerate(labels)
+    ]
     data = open_data(DataSettings(path=write(root, "\n".join(["file\tlabels\tsplit", *rows]))))
     assert data.info.classes == ("sand", "sea", "sky")
     assert data.info.multilabel
@@ -47,7 +53,16 @@ def test_several_labels_are_multi_hot(root: Path) -> None:
 
 
 def test_rows_that_cannot_be_used_are_left_out(root: Path) -> None:
-    rows = ["path,label", "pictures/000.png,a", "none.png,a", "pictures/001.png,", ",b", "pictures/002.png,b", "pictures/003.png,b", "pictures/004.png,a"]
+    rows = [
+        "path,label",
+        "pictures/000.png,a",
+        "none.png,a",
+        "pictures/001.png,",
+        ",b",
+        "pictures/002.png,b",
+        "pictures/003.png,b",
+        "pictures/004.png,a",
+    ]
     data = open_data(DataSettings(path=write(root, "\n".join(rows))))
     assert [(left.path, left.reason) for left in data.info.left_out] == [
         ("none.png", "no such file"),
@@ -63,9 +78,15 @@ def test_rows_that_cannot_be_used_are_left_out(root: Path) -> None:
         ("", "no rows"),
         ("path,label\n", "no rows"),
         ("path,colour\na.png,red", "no column 'label'; .*it has path, colour"),
-        ("path,label\na.png,cat\nb.png,cat", "expected two classes or more in the column 'label', got .'cat'"),
+        (
+            "path,label\na.png,cat\nb.png,cat",
+            "expected two classes or more in the column 'label', got .'cat'",
+        ),
         ("path,label\na.png,cat\nb.png,dog", "none of its 2 pictures can be used; a.png: no such file"),
-        ("path,label,split\npictures/000.png,cat,training\npictures/001.png,dog,hidden", "line 3 has the split 'hidden'"),
+        (
+            "path,label,split\npictures/000.png,cat,training\npictures/001.png,dog,hidden",
+            "line 3 has the split 'hidden'",
+        ),
     ],
 )
 def test_what_cannot_be_used_is_one_line(root: Path, text: str, message: str) -> None:

@@ -98,7 +98,10 @@ def test_size_and_channels_are_brought_to_what_is_asked() -> None:
         ({"y_train": np.stack([LABELS] * 3, 1)}, "values other than 0 and 1"),
         ({"x_test": COLOUR[:2, :, :4]}, r"test has pictures of \(3, 4, 4\), train of \(3, 5, 4\)"),
         ({"x_train": COLOUR[:0], "y_train": LABELS[:0]}, "train is empty"),
-        ({"y_train": np.array([{}, 1, 2, 3, 4, 5], dtype=object)}, "holds Python objects, which are never loaded"),
+        (
+            {"y_train": np.array([{}, 1, 2, 3, 4, 5], dtype=object)},
+            "holds Python objects, which are never loaded",
+        ),
     ],
 )
 def test_what_cannot_be_used_is_one_line(path: Path, arrays: dict[str, object], message: str) -> None:
@@ -112,7 +115,7 @@ def test_damaged_files(path: Path) -> None:
     whole = write(path).read_bytes()
     for data in (b"", b"hello", whole[:200], whole[:100] + b"????" + whole[104:]):
         path.write_bytes(data)
-        with pytest.raises(InputError, match="not an .npz file, or damaged"):
+        with pytest.raises(InputError, match=r"not an \.npz file, or damaged"):
             read_npz(path)
 
 

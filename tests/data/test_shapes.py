@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from pellucid.data.shapes import CLASSES, DATASETS, Shapes, clip, open_shapes, scene
+from pellucid.data.shapes import CLASSES, Shapes, clip, open_shapes, scene
 from pellucid.data.shapes_colours import colour
 from pellucid.data.shapes_geometry import SHAPES
 from pellucid.data.shapes_patterns import PATTERNS
@@ -255,7 +255,7 @@ def test_a_colour_that_does_not_exist_gives_way_to_a_paler_one() -> None:
 
 
 def test_open_shapes_gives_disjoint_balanced_splits() -> None:
-    data = DATASETS["shapes"](size=32, train=400, test=100)
+    data = open_shapes(size=32, train=400, test=100)
     assert isinstance(data, Data)
     assert data.info.classes == CLASSES
     assert len(CLASSES) == 10

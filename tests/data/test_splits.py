@@ -40,7 +40,9 @@ def test_folds_are_a_partition_of_equal_parts(folds: int) -> None:
     assert all(sum(column) == 1 for column in zip(*parts, strict=True))
     assert max(map(sum, parts)) - min(map(sum, parts)) <= 1
     for stratum in range(3):
-        counts = [sum(out for out, other in zip(part, strata, strict=True) if other == stratum) for part in parts]
+        counts = [
+            sum(out for out, other in zip(part, strata, strict=True) if other == stratum) for part in parts
+        ]
         assert max(counts) - min(counts) <= 1
 
 
@@ -62,7 +64,15 @@ def test_missing_splits_are_made() -> None:
 
 
 @pytest.mark.parametrize(
-    "field", [{"size": 0}, {"smallest_crop": 0}, {"validation": 1}, {"folds": 1}, {"fold": 1}, {"folds": 3, "fold": 3}]
+    "field",
+    [
+        {"size": 0},
+        {"smallest_crop": 0},
+        {"validation": 1},
+        {"folds": 1},
+        {"fold": 1},
+        {"folds": 3, "fold": 3},
+    ],
 )
 def test_settings_out_of_range(field: dict[str, int]) -> None:
     with pytest.raises(InputError, match=rf"^data\.{list(field)[-1]} must be"):

@@ -53,7 +53,10 @@ def test_standardisation_is_the_training_splits(tmp_path: Path) -> None:
 
 
 def test_the_folds_of_diabetes_cover_it_once() -> None:
-    parts = [open_data(DataSettings(name="diabetes", folds=5, fold=fold)).splits["test"].targets for fold in range(5)]
+    parts = [
+        open_data(DataSettings(name="diabetes", folds=5, fold=fold)).splits["test"].targets
+        for fold in range(5)
+    ]
     assert sorted(map(len, parts)) == [88, 88, 88, 89, 89]
     assert sorted(torch.cat(parts).tolist()) == sorted(load_diabetes().target.tolist())
 

@@ -54,7 +54,9 @@ def test_fashion_mnist_has_its_class_names(tmp_path: Path, packed: bool) -> None
 def test_usps(tmp_path: Path) -> None:
     line = "{} " + " ".join(f"{index + 1}:{0.0 if index else 1.0}" for index in range(256)) + "\n"
     for name in ("usps.bz2", "usps.t.bz2"):
-        (tmp_path / name).write_bytes(bz2.compress("".join(line.format(digit) for digit in range(1, 11)).encode()))
+        (tmp_path / name).write_bytes(
+            bz2.compress("".join(line.format(digit) for digit in range(1, 11)).encode())
+        )
     data = open_data(DataSettings(name="usps", path=tmp_path))
     assert data.info.shape == (1, 16, 16)
     batch = data.splits["train"].fetch(torch.arange(10))
@@ -70,7 +72,9 @@ def test_food101_from_its_lists(tmp_path: Path) -> None:
         (meta / f"{split}.json").write_text(json.dumps(lists))
         for files in lists.values():
             for file in files:
-                picture(tmp_path / "food-101" / "images" / f"{file}.jpg", (200 if "pie" in file else 20, 0, 0))
+                picture(
+                    tmp_path / "food-101" / "images" / f"{file}.jpg", (200 if "pie" in file else 20, 0, 0)
+                )
     data = open_data(DataSettings(name="food101", path=tmp_path))
     assert data.info.classes == ("apple", "pie")
     batch = data.splits["test"].fetch(torch.arange(4))
@@ -89,7 +93,9 @@ def test_eurosat_is_a_folder_of_classes(tmp_path: Path) -> None:
 def test_a_set_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     for home in (tmp_path, tmp_path / "none"):
         monkeypatch.setenv("PELLUCID_DATA", str(home))
-        with pytest.raises(InputError, match=f"{name} is not in {home}.*fetch it with --data.download") as caught:
+        with pytest.raises(
+            InputError, match=f"{name} is not in {home}.*fetch it with --data.download"
+        ) as caught:
             open_data(DataSettings(name=name))
         assert "\n" not in str(caught.value)
         assert not (tmp_path / "none").exists()
@@ -99,6 +105,7 @@ def test_a_damaged_cifar_is_refused_before_it_is_unpickled(tmp_path: Path) -> No
     folder = tmp_path / "cifar-10-batches-py"
     folder.mkdir()
     for name in ("data_batch_1", "test_batch", "batches.meta"):
-        (folder / name).write_bytes(b"cos\nsystem\n(S'touch /tmp/owned'\ntR.")
+        (folder / name).write_bytes(f"cos\nsystem\n(S'touch {tmp_path}/owned'\ntR.".encode())
     with pytest.raises(InputError, match="cifar10 is not in"):
         open_data(DataSettings(name="cifar10", path=tmp_path))
+    assert not (tmp_path / "owned").exists()

@@ -92,14 +92,14 @@ while True:
 
 
 def test_a_kill_at_any_moment_of_writing_leaves_a_whole_checkpoint(tmp_path):
-    for number in range(12):
+    for number in range(5):
         writer = subprocess.Popen(
             [sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True
         )
         assert writer.stdout is not None
         writer.stdout.readline()
         with pytest.raises(subprocess.TimeoutExpired):
-            writer.wait(0.05 + 0.0037 * number)
+            writer.wait(0.05 + 0.0097 * number)
         writer.kill()
         writer.wait()
         writer.stdout.close()

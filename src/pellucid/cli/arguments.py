@@ -47,15 +47,21 @@ def _first_sentence(box: str) -> str:
     """What tyro's box of a mistake says, without the frame and the help that follows."""
     told: list[str] = []
     suggestion = ""
-    lines = [line.strip().strip("│").strip() for line in box.splitlines()]
+    lines = [line.strip(" │|") for line in box.splitlines()][1:]  # the first line is the title
+    while lines and _is_rule(lines[0]):
+        lines.pop(0)
     for number, line in enumerate(lines):
-        if line.startswith("─") and told:
-            if lines[number + 1].startswith("Perhaps you meant"):
+        if _is_rule(line):
+            if number + 2 < len(lines) and lines[number + 1].startswith("Perhaps you meant"):
                 suggestion = f"; perhaps you meant {lines[number + 2]}"
             break
-        if line and not line.startswith(("╭", "╰")):
-            told.append(line)
+        told.append(line)
     return in_words(" ".join(told)) + suggestion
+
+
+def _is_rule(line: str) -> bool:
+    """Whether a line only separates, or is the frame's lower edge; drawn plainly where a terminal lacks the signs."""
+    return not line.strip("─-╰╯+")
 
 
 def in_words(mistake: str) -> str:

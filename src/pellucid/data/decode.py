@@ -91,8 +91,6 @@ def header(source: Path | bytes) -> Header:
         with Image.open(source if isinstance(source, Path) else io.BytesIO(source), formats=FORMATS) as image:
             height, width = _size(image)
             return Header(image.format or "", image.mode, (height, width))
-    except FileNotFoundError:
-        raise
     except _DAMAGED as error:
         raise _damaged(source, error) from error
 

@@ -58,4 +58,3 @@ def stratified(targets: Tensor, count: int, seed: int) -> Tensor:
     return chosen
 
 
-DATASETS = {"digits": open_digits}

@@ -99,4 +99,3 @@ def _check_size(size: int) -> None:
         raise InputError(f"shapes: size must be between {smallest} and {largest} pixels, got {size}")
 
 
-DATASETS = {"shapes": open_shapes}

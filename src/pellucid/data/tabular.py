@@ -43,6 +43,7 @@ def open_table(table: Table, settings: DataSettings) -> Data:
         splits[split] = InMemory(table.features[chosen], table.targets[chosen])
     train = splits["train"].inputs.double()
     deviation = train.std(0, correction=0)
+    answers = splits["train"].targets.double()
     info = DataInfo(
         name=table.name,
         shape=(table.features.shape[1],),
@@ -57,6 +58,8 @@ def open_table(table: Table, settings: DataSettings) -> Data:
         ),
         fingerprint=fingerprint(*(t for source in splits.values() for t in (source.inputs, source.targets))),
         left_out=table.left_out,
+        target_mean=float(answers.mean()),
+        target_std=float(answers.std(correction=0)),
     )
     return Data(info, splits)
 

@@ -28,7 +28,7 @@ from pellucid.runs import checkpoint as checkpoints
 from pellucid.runs.folder import RunFolder
 from pellucid.tasks.task import Task
 from pellucid.training.evaluation import evaluate
-from pellucid.training.events import Evaluated, Event, Finished
+from pellucid.training.events import Evaluated, Event, Finished, Started
 from pellucid.training.execution import choose_execution
 from pellucid.training.feed import Feed
 from pellucid.training.loop import fit, never
@@ -52,21 +52,19 @@ def run_recipe(
     Yields the events of `fit`, and at the end an `Evaluated` of the test split. `resume` goes on with the run in `path`, or
     begins it where there is none yet. Under torchrun every process calls this; the first one writes.
     """
-    processes = current_processes()
+    processes, run = current_processes(), RunFolder(path)
+    resume = processes.from_first(resume and (path / "run.json").exists())
+    if processes.first:
+        check_same(recipe, run) if resume else RunFolder.check_free(path)
     prepared = prepare(recipe)
-    run = RunFolder(path)
-    with contextlib.ExitStack() as stack:
-        if processes.first:
-            resume = resume and (path / "run.json").exists()
-            run = (
-                _continue(recipe, path)
-                if resume
-                else RunFolder.create(path, describe(recipe, prepared, command))
-            )
-            stack.enter_context(run.locked())
-        resume = processes.from_first(resume)
-        task, data = prepared.task, prepared.data
-        for event in fit(prepared.model, task, data, recipe.training, run=run, resume=resume, stop=stop):
+    task, data = prepared.task, prepared.data
+    events = fit(prepared.model, task, data, recipe.training, run=run, resume=resume, stop=stop)
+    with contextlib.ExitStack() as stack, contextlib.closing(events):
+        for event in events:
+            if isinstance(event, Started) and processes.first:
+                if not resume:  # only now, when nothing is left that could be refused
+                    RunFolder.create(path, describe(recipe, prepared, command))
+                stack.enter_context(run.locked())
             yield event
             if isinstance(event, Finished) and event.reason != "stopped":
                 yield _conclude(recipe, prepared, run, processes)
@@ -105,18 +103,16 @@ def _code_state() -> dict[str, Any] | None:
         return None
 
 
-def _continue(recipe: Recipe, path: Path) -> RunFolder:
-    """The run in `path`. Raises `InputError` unless it is of this very recipe; how many workers read ahead may change."""
-    run = RunFolder.open(path)
+def check_same(recipe: Recipe, run: RunFolder) -> None:
+    """Raise `InputError` unless the run is of this very recipe; how many workers read ahead may change."""
     then = from_dict(Recipe, run.describe()["recipe"])
     same_workers = replace(then.training.hardware, workers=recipe.training.hardware.workers)
     then = replace(then, training=replace(then.training, hardware=same_workers))
     difference = first_difference(to_dict(then), to_dict(recipe))
     if difference:
         raise InputError(
-            f"{path} holds a run of another recipe ({difference}); resume it as it was, or use another --out"
+            f"{run.path} holds a run of another recipe ({difference}); resume it as it was, or use another --out"
         )
-    return run
 
 
 def _conclude(recipe: Recipe, prepared: Prepared, run: RunFolder, processes: Processes) -> Evaluated:

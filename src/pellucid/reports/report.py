@@ -17,6 +17,7 @@ from pellucid.types.evaluation import Evaluation
 from pellucid.types.recording import Probes, Recording
 from pellucid.views.contents import Code, Content, KeyNumber, KeyNumbers, Steps, Table
 from pellucid.views.curves import Curve, learning_rate, over_training
+from pellucid.views.figure import beside
 from pellucid.views.layers import (
     activation_statistics,
     dead_units,
@@ -30,6 +31,7 @@ from pellucid.views.layers import (
 from pellucid.views.page import Page, Section
 
 _STEPS = 20  # as many recorded steps go into the page
+_ACROSS = 5  # panels beside one another
 _PROBES = 3  # whose feature maps are shown
 
 
@@ -59,7 +61,8 @@ def build_report(run: RunFolder, task: Task) -> Page:
         _reproduce(description),
     ]
     versions = " · ".join(f"{name} {version}" for name, version in description["versions"].items())
-    subtitle = f"{recipe['model']['name']} on {data['name']}, started {description['started']}"
+    started = description["started"][:16].replace("T", " ")
+    subtitle = f"{recipe['model']['name']} on {data['name']}, started {started}"
     return Page(recipe["name"], subtitle, tuple(sections), f"{versions} · {description['platform']}")
 
 
@@ -83,12 +86,12 @@ def _key_numbers(
             KeyNumber(f"{value:.4f}", f"{task.primary[0]} on test", f"best weights, step {kept[0].step:,}")
         )
     if finished:
-        seconds = finished[-1]["seconds"]
+        seconds, epochs = finished[-1]["seconds"], run.log.read("evaluation")[-1]["epoch"]
         numbers.append(
             KeyNumber(
                 f"{seconds / 60:.1f} min" if seconds > 90 else f"{seconds:.0f} s",
                 "training",
-                finished[-1]["reason"],
+                f"{epochs:g} epochs",
             )
         )
     numbers.append(
@@ -130,23 +133,13 @@ def _training_curves(
         losses.append(
             Curve(at, [line["metrics"]["loss"] for line in evaluations], part=evaluations[-1]["split"])
         )
-    shown: list[Content] = [
-        over_training(
-            name,
-            [
-                Curve(
-                    at,
-                    [line["metrics"].get(name, np.nan) for line in evaluations],
-                    part=evaluations[-1]["split"],
-                )
-            ],
-            best="max" if higher else "min",
-        )
-    ]
-    if losses:
-        shown.insert(0, over_training("Loss", losses, smooth=9))
-        shown.append(learning_rate([line["step"] for line in steps], [line["lr"] for line in steps]))
-    return shown
+    split = evaluations[-1]["split"]
+    judged = Curve(at, [line["metrics"].get(name, np.nan) for line in evaluations], part=split)
+    metric = over_training(name, [judged], best="max" if higher else "min")
+    if not losses:
+        return [metric]
+    rate = learning_rate([line["step"] for line in steps], [line["lr"] for line in steps])
+    return [beside(over_training("Loss", losses, smooth=9), metric), rate]
 
 
 def _learned(recordings: Sequence[Recording], probes: Probes | None) -> list[Section]:
@@ -163,10 +156,14 @@ def _learned(recordings: Sequence[Recording], probes: Probes | None) -> list[Sec
     with_maps = [recording for recording in recordings if recording.maps]
     if with_maps and probes is not None:
         scales = map_scales(with_maps)
+        columns = min(_ACROSS, 1 + len(with_maps[0].maps))
         count = min(_PROBES, *(len(maps) for maps in with_maps[0].maps.values()))
         contents = tuple(
             Steps(
-                {each.step: feature_maps(each, probe, picture=picture, scales=scales) for each in with_maps}
+                {
+                    each.step: feature_maps(each, probe, picture=picture, scales=scales, columns=columns)
+                    for each in with_maps
+                }
             )
             for probe, picture in enumerate(probes.pictures[:count])
         )

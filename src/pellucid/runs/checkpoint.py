@@ -7,6 +7,7 @@ before. `last` is always kept together with the one before it, called `previous`
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import pickle
 import shutil
@@ -17,7 +18,8 @@ from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialise
 from torch import Tensor
 
 from pellucid.runs.atomic import sync
@@ -56,19 +58,18 @@ def save(folder: Path, name: Name, checkpoint: Checkpoint) -> None:
 
 
 def _write(folder: Path, checkpoint: Checkpoint) -> None:
-    save_file(
-        {key: value.detach().contiguous().clone() for key, value in checkpoint.weights.items()},
-        folder / _WEIGHTS,
-    )
-    files = [_WEIGHTS]
+    """The files are made in memory and written by Python, whose errors say what is wrong with the disk."""
+    weights = {name: value.detach().cpu().contiguous().clone() for name, value in checkpoint.weights.items()}
+    contents = {_WEIGHTS: serialise(weights)}
     if checkpoint.state:
-        torch.save(dict(checkpoint.state), folder / _STATE)
-        files.append(_STATE)
-    for file in files:
-        sync(folder / file)
-    manifest = {"schema": 1, "sha256": {file: _digest(folder / file) for file in files}}
-    (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1))
-    sync(folder / _MANIFEST)
+        buffer = io.BytesIO()
+        torch.save(dict(checkpoint.state), buffer)
+        contents[_STATE] = buffer.getvalue()
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    contents[_MANIFEST] = json.dumps({"schema": 1, "sha256": digests}, indent=1).encode()
+    for name, content in contents.items():  # the manifest comes last
+        (folder / name).write_bytes(content)
+        sync(folder / name)
     sync(folder)
 
 

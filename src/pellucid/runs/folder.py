@@ -42,22 +42,25 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: Path, description: Mapping[str, Any]) -> Self:
-        """Make a new run with `description` as its run.json. Raises `InputError` if the folder holds anything already."""
-        if path.exists() and not path.is_dir():
-            raise InputError(f"{path} is a file; a run needs a folder of its own")
+        """Make a new run with `description` as its run.json. Raises `InputError` where `check_free` does."""
+        cls.check_free(path)
+        write_file(path / _RUN, json.dumps({"schema": 1, **description}, indent=1) + "\n")
+        return cls(path)
+
+    @staticmethod
+    def check_free(path: Path) -> None:
+        """Raise `InputError` if there is anything at `path` already."""
+        ground = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+        if not ground.is_dir():
+            raise InputError(f"{ground} is a file; a run needs a folder of its own, name another by --out")
+        if not os.access(ground, os.W_OK):
+            raise InputError(f"{ground} may not be written to; name another folder by --out")
         if (path / _RUN).exists():
             raise InputError(
                 f"{path} already holds a run; go on with it by --resume, or name another folder by --out"
             )
         if path.exists() and any(entry.name != ".lock" for entry in path.iterdir()):
             raise InputError(f"{path} is not empty and holds no run; name another folder by --out")
-        try:
-            write_file(path / _RUN, json.dumps({"schema": 1, **description}, indent=1) + "\n")
-        except PermissionError as error:
-            raise InputError(
-                f"{path} cannot be written ({error.strerror}); name another folder by --out"
-            ) from None
-        return cls(path)
 
     @classmethod
     def open(cls, path: Path) -> Self:

@@ -217,7 +217,11 @@ class Classification:
         return [] if self.multilabel else [int(evaluation.indices[row]) for row in mistakes(evaluation)]
 
     def sections(
-        self, evaluation: Evaluation, pictures: Pictures, probes: Probes | None, recordings: Sequence[Recording]
+        self,
+        evaluation: Evaluation,
+        pictures: Pictures,
+        probes: Probes | None,
+        recordings: Sequence[Recording],
     ) -> list[Section]:
         if self.multilabel:
             return multilabel_sections(evaluation, self.classes)

@@ -16,6 +16,7 @@ from pellucid.types.evaluation import Evaluation
 from pellucid.types.recording import Probes, Recording
 from pellucid.views import classification as views
 from pellucid.views.contents import Content, Steps
+from pellucid.views.figure import beside
 from pellucid.views.layers import probe_confidence
 from pellucid.views.page import Section
 from pellucid.views.pictures import probe_predictions, worst_mistakes
@@ -28,12 +29,13 @@ def mistakes(evaluation: Evaluation) -> list[int]:
     """Rows of `evaluation` whose most probable class is wrong, the surest first; at most 24."""
     said = evaluation.outputs.argmax(axis=1)
     wrong = np.flatnonzero(said != evaluation.targets)
-    return [int(row) for row in wrong[np.argsort(-evaluation.outputs[wrong].max(axis=1), kind="stable")][:_MISTAKES]]
+    return [
+        int(row)
+        for row in wrong[np.argsort(-evaluation.outputs[wrong].max(axis=1), kind="stable")][:_MISTAKES]
+    ]
 
 
-def classifier_sections(
-    evaluation: Evaluation, pictures: Pictures, classes: Sequence[str]
-) -> list[Section]:
+def classifier_sections(evaluation: Evaluation, pictures: Pictures, classes: Sequence[str]) -> list[Section]:
     """Confusion, classes, curves, calibration and mistakes of a classifier with one label a picture."""
     probabilities, truth = torch.from_numpy(evaluation.outputs), torch.from_numpy(evaluation.targets)
     matrix = confusion_matrix(probabilities.argmax(dim=1), truth, len(classes))
@@ -84,7 +86,13 @@ def _mistake_section(evaluation: Evaluation, pictures: Pictures, classes: Sequen
         [classes[int(label)] for label in said],
         [float(value) for value in evaluation.outputs[shown].max(axis=1)],
     )
-    return [Section("Worst mistakes", (figure,), "Wrong answers, the surest first: what the picture is, and what was said instead.")]
+    return [
+        Section(
+            "Worst mistakes",
+            (figure,),
+            "Wrong answers, the surest first: what the picture is, and what was said instead.",
+        )
+    ]
 
 
 def _curves(probabilities: Tensor, truth: Tensor, classes: Sequence[str]) -> list[Content]:
@@ -92,10 +100,11 @@ def _curves(probabilities: Tensor, truth: Tensor, classes: Sequence[str]) -> lis
         return []
     present = [truth == i if truth.ndim == 1 else truth[:, i] for i in range(len(classes))]
     counts = {name: threshold_counts(probabilities[:, i], present[i]) for i, name in enumerate(classes)}
-    return [
-        views.roc({name: found.roc_curve() for name, found in counts.items()}),
-        views.precision_recall({name: found.precision_recall_curve() for name, found in counts.items()}),
-    ]
+    roc = views.roc({name: found.roc_curve() for name, found in counts.items()})
+    precision = views.precision_recall(
+        {name: found.precision_recall_curve() for name, found in counts.items()}
+    )
+    return [beside(roc, precision)]
 
 
 def _reliability(probabilities: Tensor, truth: Tensor) -> Content:

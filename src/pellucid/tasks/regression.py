@@ -114,7 +114,11 @@ class Regression:
         return []
 
     def sections(
-        self, evaluation: Evaluation, pictures: Pictures, probes: Probes | None, recordings: Sequence[Recording]
+        self,
+        evaluation: Evaluation,
+        pictures: Pictures,
+        probes: Probes | None,
+        recordings: Sequence[Recording],
     ) -> list[Section]:
         predicted, truth = evaluation.outputs[:, 0], evaluation.targets
         lead = "Each point is a sample; on the line the prediction is the truth."

@@ -66,7 +66,11 @@ class Task(Protocol):
         ...
 
     def sections(
-        self, evaluation: Evaluation, pictures: Pictures, probes: Probes | None, recordings: Sequence[Recording]
+        self,
+        evaluation: Evaluation,
+        pictures: Pictures,
+        probes: Probes | None,
+        recordings: Sequence[Recording],
     ) -> Sequence[Section]:
         """What a report shows of this task; `pictures` are those of `telling`, (c, h, w) uint8 by index."""
         ...

@@ -144,4 +144,4 @@ def _one_step(
         total = torch.stack([*objective.loss(copied, batch).values()]).sum()
     parameters = [p for m in objective.players(copied) for p in m.parameters() if p.requires_grad]
     gradients = torch.autograd.grad(total, parameters, allow_unused=True)
-    return float(total), torch.cat([g.flatten().double() for g in gradients if g is not None])
+    return float(total.detach()), torch.cat([g.flatten().double() for g in gradients if g is not None])

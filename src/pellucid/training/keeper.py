@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -28,7 +29,14 @@ class Keeper:
     def __init__(self, run: RunFolder | None, steps_per_epoch: int, tensorboard: bool) -> None:
         self._run = run
         self._every = max(1, steps_per_epoch // _LINES_PER_EPOCH)
-        self._board = open_board(run) if run is not None and tensorboard else None
+        self._tensorboard = tensorboard and run is not None
+        self._board: _Board | None = (
+            None  # made when first written to: the run folder comes with the first event
+        )
+        if self._tensorboard and importlib.util.find_spec("tensorboard") is None:
+            raise InputError(
+                "tensorboard was asked for but is not installed: pip install 'pellucid[tensorboard]'"
+            )
 
     def keep(self, event: Event) -> None:
         if self._run is None:
@@ -61,7 +69,8 @@ class Keeper:
                 self._run.log.append("note", 0, {"message": event.message})
 
     def _show(self, step: int, values: Mapping[str, float]) -> None:
-        if self._board is not None:
+        if self._run is not None and self._tensorboard:
+            self._board = self._board or open_board(self._run)
             for tag, value in values.items():
                 self._board.add_scalar(tag, value, step)
 
@@ -71,12 +80,8 @@ class Keeper:
 
 
 def open_board(run: RunFolder) -> _Board:
-    """A writer of `tensorboard/` in the run folder. Raises `InputError` where the package is missing."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise InputError(
-            "tensorboard was asked for but is not installed: pip install 'pellucid[tensorboard]'"
-        ) from None
+    """A writer of `tensorboard/` in the run folder."""
+    from torch.utils.tensorboard import SummaryWriter
+
     board: _Board = SummaryWriter(str(run.path / "tensorboard"))
     return board

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Literal
 
 from torch import nn
@@ -47,7 +47,7 @@ def fit(
     run: RunFolder | None = None,
     resume: bool = False,
     stop: Callable[[], bool] = never,
-) -> Iterator[Event]:
+) -> Generator[Event]:
     """Train `model` in place on the "train" split, evaluating on "val" where the data have it, else on "test".
 
     Yields the events of `pellucid.training.events` as they happen. With a `run`, checkpoints, log and recordings are

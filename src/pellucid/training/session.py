@@ -28,6 +28,7 @@ from pellucid.training.schedule import Patience, factor
 from pellucid.training.settings import Settings
 from pellucid.training.state import Position, State, average_of
 from pellucid.types.batch import Batch
+from pellucid.types.data_info import DataInfo
 from pellucid.types.errors import InputError
 from pellucid.types.evaluation import Evaluation
 
@@ -57,7 +58,7 @@ class Session:
     ) -> None:
         self.task, self.data, self.settings, self.run = task, data, settings, run
         self.processes = current_processes()
-        self.notes = [f"left out {left.path}: {left.reason}" for left in data.info.left_out]
+        self.notes = _left_out(data.info)
         if settings.dropout is not None:
             set_dropout(model, settings.dropout)
         found = self._find_checkpoint() if resume else None
@@ -228,3 +229,12 @@ class Session:
     def close(self) -> None:
         """Stop the worker processes."""
         self._batches.close()
+
+
+def _left_out(info: DataInfo) -> list[str]:
+    """What training does without, in one note."""
+    if not info.left_out:
+        return []
+    first = "; ".join(f"{left.path}: {left.reason}" for left in info.left_out[:3])
+    count = len(info.left_out)
+    return [f"{count} file{'s were' if count > 1 else ' was'} left out ({first}{'; …' if count > 3 else ''})"]

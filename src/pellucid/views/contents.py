@@ -130,7 +130,7 @@ def _cell(cell: Cell, numeric: bool, bar: bool, best: bool) -> str:
         width = f"{100 * min(max(cell, 0), 1):.1f}"
         return f'<td class="number bar"><i style="--share:{width}%"></i>{cell:.3f}</td>'
     if isinstance(cell, float):
-        words = number(cell)
+        words = f"{cell:.4f}".replace("-", "−") if 0 < abs(cell) <= 1 else number(cell)
     elif isinstance(cell, int):
         words = f"{cell:,}".replace("-", "−")
     else:

@@ -91,12 +91,10 @@ def _caption(runs: list[str], parts: list[str], smooth: int, best: str | None) -
 
 
 def learning_rate(steps: ArrayLike, values: ArrayLike, *, along: str = "step") -> Figure:
-    """The schedule as it was run; on a log axis where it spans more than two decades."""
+    """The schedule as it was run."""
     at, rates = np.asarray(steps, np.float64), np.asarray(values, np.float64)
-    positive = rates[rates > 0]
-    wide = positive.size > 0 and positive.max() > 100 * positive.min()
     line = Lines((at,), (rates,), ("",), ("purple",))
-    axis = Axis(scale="log") if wide else Axis(limits=_from_zero(rates))
+    axis = Axis(limits=_from_zero(rates))
     return Figure((Panel((line,), x=Axis(along), y=axis, height=160, width=720),), "Learning rate", columns=1)
 
 

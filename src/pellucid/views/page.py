@@ -7,6 +7,7 @@ allows that script alone, by its hash, and forbids every connection.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -45,6 +46,7 @@ class Page:
         )
         body = "".join(_section(each, anchor) for each, anchor in zip(self.sections, anchors, strict=True))
         stepped = any(isinstance(content, Steps) for section in self.sections for content in section.contents)
+        body = _each_picture_once(body)
         footer = f"<footer>{escape(self.footer)}</footer>" if self.footer else ""
         return (
             f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">{policy(_asset("page.js"))}'
@@ -64,6 +66,22 @@ def _section(section: Section, anchor: str) -> str:
     return f'<section id="{anchor}"><h2>{escape(section.heading)}</h2>{lead}\n{contents}</section>\n'
 
 
+def _each_picture_once(body: str) -> str:
+    """The same body with every picture that stands in it several times written out once and referred to."""
+    count, names = Counter(_PICTURE.findall(body)), dict[str, str]()
+
+    def written(found: re.Match[str]) -> str:
+        picture = found[0]
+        if count[picture] == 1:
+            return picture
+        if picture in names:
+            return f'<use href="#{names[picture]}"/>'
+        names[picture] = f"picture-{len(names)}"
+        return picture.replace("<image ", f'<image id="{names[picture]}" ', 1)
+
+    return _PICTURE.sub(written, body)
+
+
 def _anchors(headings: list[str]) -> list[str]:
     """A distinct fragment name for each heading."""
     anchors: list[str] = []
@@ -79,6 +97,7 @@ def _asset(name: str) -> str:
     return resources.files("pellucid.views").joinpath(name).read_text("utf-8")
 
 
+_PICTURE = re.compile(r'<image [^>]*href="data:[^>]*/>')
 _BRAND = (
     '<svg viewBox="0 0 24 24" aria-hidden="true">'
     '<rect x="2" y="2" width="13" height="13" rx="3" fill="var(--blue)" opacity=".55"/>'

@@ -22,7 +22,9 @@ def predicted_against_true(predicted: NDArray[Any], truth: NDArray[Any]) -> Figu
     panel = Panel(
         (
             Lines((diagonal,), (diagonal,), ("",), ("muted",), width=1.0, dashed=True),
-            Points(np.asarray(truth, np.float64), np.asarray(predicted, np.float64), opacity=0.6, names=names),
+            Points(
+                np.asarray(truth, np.float64), np.asarray(predicted, np.float64), opacity=0.6, names=names
+            ),
         ),
         x=Axis("truth", limits=limits),
         y=Axis("prediction", limits=limits),

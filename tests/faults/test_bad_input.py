@@ -153,7 +153,7 @@ def test_divergence_is_told_and_fails(capsys, tmp_path):
             "1e30",
         ]
     )
-    out, err = capsys.readouterr()
+    err = capsys.readouterr().err
     assert status == 1
     assert "diverged" in err
     assert err.count("\n") == 1

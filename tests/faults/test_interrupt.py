@@ -11,7 +11,7 @@ from pellucid import cli
 from pellucid.runs import checkpoint as checkpoints
 from pellucid.runs.folder import RunFolder
 
-TRAIN = "digits-lenet5 --epochs 6 --hardware.threads 1 --recorder.probes 0".split()
+TRAIN = ["digits-lenet5", "--epochs", "6", "--hardware.threads", "1", "--recorder.probes", "0"]
 
 
 def test_ctrl_c_saves_and_the_rest_follows_exactly(tmp_path):

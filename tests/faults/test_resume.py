@@ -7,16 +7,47 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from pellucid import cli
 from pellucid.runs import checkpoint as checkpoints
 
 # Saving after every step, so that many kills fall into the writing of a checkpoint.
-EVERYTHING = """
-    digits-lenet5 --epochs 3 --batch-size 96 --save-every 0 --hardware.threads 1 --recorder.probes 2
-    --ema 0.9 --dropout 0.3 --clip-norm 1 --accumulate 2 --model.name mlp-deep
-    --augment.flip --augment.crop 2 --augment.cutout 8 --augment.mixup 0.4 --augment.cutmix 1
-    --schedule.name one-cycle --optim.name adamw
-""".split()
+EVERYTHING = [
+    "digits-lenet5",
+    "--epochs",
+    "3",
+    "--batch-size",
+    "96",
+    "--save-every",
+    "0",
+    "--hardware.threads",
+    "1",
+    "--recorder.probes",
+    "2",
+    "--ema",
+    "0.9",
+    "--dropout",
+    "0.3",
+    "--clip-norm",
+    "1",
+    "--accumulate",
+    "2",
+    "--model.name",
+    "mlp-deep",
+    "--augment.flip",
+    "--augment.crop",
+    "2",
+    "--augment.cutout",
+    "8",
+    "--augment.mixup",
+    "0.4",
+    "--augment.cutmix",
+    "1",
+    "--schedule.name",
+    "one-cycle",
+    "--optim.name",
+    "adamw",
+]
 
 SERVER = multiprocessing.get_context("forkserver")
 
@@ -54,7 +85,9 @@ def same(a: object, b: object) -> bool:
 
 
 def kill_and_resume(path: Path, arguments: list[str], kills: int, longest: float) -> int:
-    """Kill the run `kills` times at random moments, then let it finish; how many kills fell into the writing of a checkpoint."""
+    """Kill the run `kills` times at random moments, then let it finish; how many kills fell into the writing
+    of a checkpoint.
+    """
     writing, moments = 0, random.Random(0)
     for number in range(kills):
         process = start(*arguments, "--out", str(path), "--resume")

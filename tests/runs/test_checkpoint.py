@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+
 from pellucid.runs import checkpoint as checkpoints
 from pellucid.runs.checkpoint import Checkpoint
 from pellucid.types.errors import InputError
@@ -87,7 +88,8 @@ print("ready", flush=True)
 step = 0
 while True:
     step += 1
-    checkpoints.save(Path(sys.argv[1]), "last", Checkpoint({"w": torch.full((60_000,), float(step))}, {"step": step}))
+    written = Checkpoint({"w": torch.full((60_000,), float(step))}, {"step": step})
+    checkpoints.save(Path(sys.argv[1]), "last", written)
 """
 
 

@@ -213,7 +213,7 @@ def test_divergence_names_the_layer_and_keeps_the_weights(task, data, tmp_path):
 
 
 class Duel:
-    """Two players: a generator of numbers and a critic, as a GAN has them; the critic steps twice as often."""
+    """Two players: a generator of numbers and a critic that steps twice as often, as a GAN has them."""
 
     primary = ("gap", False)
 

@@ -61,7 +61,9 @@ def test_every_optimiser_moves_every_parameter(model, name):
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_muon_takes_kernels_as_matrices(layout):
-    """One step equals torch's Muon on a matrix of the same numbers; orthogonalising ignores the order of columns."""
+    """One step equals torch's Muon on a matrix of the same numbers; orthogonalising ignores the order of
+    columns.
+    """
     torch.manual_seed(0)
     network = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, bias=False), torch.nn.Linear(5, 5, bias=False))
     network.to(memory_format=layout)

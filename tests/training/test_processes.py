@@ -54,6 +54,7 @@ def folder(tmp_path_factory) -> Path:
         [*launcher, str(Path(__file__).with_name("together.py")), *words],
         cwd=path,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=False,
         capture_output=True,
         text=True,
         timeout=250,

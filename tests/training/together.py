@@ -1,4 +1,6 @@
-"""What the processes of test_processes.py run: several commands in turn, so that torch is imported once a process."""
+"""What the processes of test_processes.py run: several commands in turn, so that torch is imported once a
+process.
+"""
 
 import sys
 

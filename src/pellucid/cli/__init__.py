@@ -22,7 +22,9 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the exit status is 0, 1 where the command found something wrong, 2 for a mistake in the call."""
+    """Run a command; the exit status is 0, 1 where the command found something wrong, 2 for a mistake in the
+    call.
+    """
     words = sys.argv[1:] if arguments is None else [*arguments]
     if not words or words[0] in ("-h", "--help", "help"):
         print(_help())

@@ -25,7 +25,8 @@ _WORDS = (
 def parse(
     kind: type[T], arguments: Sequence[str], *, command: str, about: str, default: T | None = None
 ) -> T:
-    """Read `arguments` as the dataclass `kind`, whose fields' docstrings are the help. Raises `InputError` for a mistake.
+    """Read `arguments` as the dataclass `kind`, whose fields' docstrings are the help. Raises `InputError`
+    for a mistake.
 
     `about` is the help's first paragraph, with an example.
     """
@@ -60,7 +61,9 @@ def _first_sentence(box: str) -> str:
 
 
 def _is_rule(line: str) -> bool:
-    """Whether a line only separates, or is the frame's lower edge; drawn plainly where a terminal lacks the signs."""
+    """Whether a line only separates, or is the frame's lower edge; drawn plainly where a terminal lacks the
+    signs.
+    """
     return not line.strip("─-╰╯+")
 
 

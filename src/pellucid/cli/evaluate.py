@@ -70,7 +70,8 @@ def _of_run(call: Call, processes: Processes) -> Evaluation:
     if data.info.classes != opened.info.classes or data.info.shape[0] != opened.info.shape[0]:
         raise InputError(
             f"{data.info.name} does not fit {call.what}: {len(data.info.classes)} classes of "
-            f"{data.info.shape[0]}-channel pictures, where the network knows {len(opened.info.classes)} of {opened.info.shape[0]}"
+            f"{data.info.shape[0]}-channel pictures, where the network knows {len(opened.info.classes)} "
+            f"of {opened.info.shape[0]}"
         )
     data = replace(data, info=replace(data.info, preprocessing=opened.info.preprocessing))
     task, settings = opened.recipe.task.build(opened.info), opened.recipe.training

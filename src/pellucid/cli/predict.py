@@ -19,7 +19,7 @@ from pellucid.data.decode import load_picture
 from pellucid.data.loading import normalise
 from pellucid.inspection.modes import evaluation_mode
 from pellucid.recipes.experiment import open_run, restore
-from pellucid.training.processes import Processes
+from pellucid.training.processes import ALONE
 from pellucid.types.batch import Batch
 from pellucid.types.errors import InputError
 from pellucid.types.records import Classified
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
     pictures = [load_picture(path, preprocessing) for path in call.images]
     batch = Batch(torch.stack(pictures), torch.empty(0), torch.arange(len(pictures)))
     batch = normalise(batch, preprocessing)
-    model, _ = restore(opened.folder, opened.recipe, opened.info, Processes())
+    model, _ = restore(opened.folder, opened.recipe, opened.info, ALONE)
     task = opened.recipe.task.build(opened.info)
     with evaluation_mode(model), torch.inference_mode():
         records = task.decode(task.forward(model, batch), batch)

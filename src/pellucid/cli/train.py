@@ -26,7 +26,7 @@ from pellucid.training.events import Diverged, Evaluated
 from pellucid.training.processes import join_processes
 from pellucid.types.errors import InputError
 
-ABOUT = """Train a network into a run folder: a recipe of `pellucid list recipes`, or any network on any pictures.
+ABOUT = """Train a network into a run folder: a recipe (`pellucid list recipes`), or any network on any data.
 
 Example: pellucid train cifar-resnet20 --data photos/ --epochs 20 --optim.lr 0.1
 """
@@ -100,7 +100,9 @@ def train(recipe: Recipe, path: Path, console: Console, *, resume: bool, command
 
 @contextmanager
 def interruptible() -> Iterator[threading.Event]:
-    """Ctrl-C, or a polite kill, sets the event, so that training can save and stop; a second one interrupts at once."""
+    """Ctrl-C, or a polite kill, sets the event, so that training can save and stop; a second one interrupts
+    at once.
+    """
     asked = threading.Event()
 
     def ask(number: int, frame: object) -> None:

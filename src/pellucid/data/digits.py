@@ -56,5 +56,3 @@ def stratified(targets: Tensor, count: int, seed: int) -> Tensor:
     chosen = torch.zeros(len(targets), dtype=torch.bool)
     chosen[by_class[torch.arange(count) * len(targets) // count]] = True
     return chosen
-
-

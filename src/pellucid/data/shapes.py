@@ -97,5 +97,3 @@ def _check_size(size: int) -> None:
     smallest, largest = SIZES
     if not smallest <= size <= largest:
         raise InputError(f"shapes: size must be between {smallest} and {largest} pixels, got {size}")
-
-

@@ -15,8 +15,8 @@ from pellucid.types.data_info import DataInfo
 class Source(Protocol):
     """One split. `fetch` is a pure function, so any worker, process or restart gets the same samples.
 
-    `streamed` says that fetching takes long enough (decoding files, rendering) to be done ahead by worker processes; otherwise
-    the split is one tensor that `to` brings to the device once.
+    `streamed` says that fetching takes long enough (decoding files, rendering) to be done ahead by worker
+    processes; otherwise the split is one tensor that `to` brings to the device once.
     """
 
     @property
@@ -25,7 +25,9 @@ class Source(Protocol):
     def __len__(self) -> int: ...
 
     def fetch(self, indices: Tensor, keys: Tensor | None = None) -> Batch:
-        """The samples at `indices` (b,) int64. `keys` (b,) int64 seed each sample's random crop; None: the centre one."""
+        """The samples at `indices` (b,) int64. `keys` (b,) int64 seed each sample's random crop; None: the
+        centre one.
+        """
         ...
 
     def to(self, device: str) -> Source: ...

@@ -12,8 +12,9 @@ from pellucid.types.batch import Batch
 class Metric(Protocol):
     """Adds up what it needs batch by batch; exact over any split into batches and processes.
 
-    `compute` returns named numbers, (“top-1”, 0.97) for instance; per-class tables and curves are attributes or methods of the
-    concrete metric. What is kept lives on the CPU and can be pickled, so that processes can `merge`.
+    `compute` returns named numbers, (“top-1”, 0.97) for instance; per-class tables and curves are attributes
+    or methods of the concrete metric. What is kept lives on the CPU and can be pickled, so that processes can
+    `merge`.
     """
 
     def update(self, output: Tensor, batch: Batch) -> None: ...

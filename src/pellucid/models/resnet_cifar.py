@@ -9,8 +9,8 @@ weighted layers. Where the shape changes, the shortcut takes every second pixel 
 zeros ("option A"): it has no parameters.
 
 Where we deviate: nowhere; 8 and 14 layers (n = 1, 2) are our own additions, and so is the first stride of 2
-for pictures of 64 × 64, after which the rest sees the size that it was made for. Any size of picture is taken,
-since the last map is averaged as a whole. Module names are those of the weights that
+for pictures of 64 × 64, after which the rest sees the size that it was made for. Any size of picture is
+taken, since the last map is averaged as a whole. Module names are those of the weights that
 akamaster/pytorch_resnet_cifar10 published.
 
 b batch · c channels · h, w height and width · k outputs
@@ -69,7 +69,7 @@ def stage(blocks: int, *, inputs: int, outputs: int, stride: int) -> nn.Sequenti
 
 
 class CifarResNet(nn.Module):
-    """(b, c, h, w) → (b, k). `blocks` is the paper's n; the first convolution takes every `stride`-th pixel."""
+    """(b, c, h, w) → (b, k). `blocks` is the paper's n; the first convolution has the `stride`."""
 
     def __init__(self, *, blocks: int, channels: int, outputs: int, stride: int = 1) -> None:
         super().__init__()

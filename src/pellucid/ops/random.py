@@ -1,9 +1,9 @@
 """Randomness that is a pure function of what it is for.
 
-Every random number of a training run is drawn from a key: (seed, epoch, sample) for augmentation, (seed, step, process) for
-dropout and mixing. Nothing depends on how many workers, processes or restarts there were, so a resumed run needs no
-saved generator state. The mixing function is SplitMix64's finaliser (Steele, Lea & Flood, "Fast splittable pseudorandom
-number generators", OOPSLA 2014), on int64 tensors whose overflow wraps.
+Every random number of a training run is drawn from a key: (seed, epoch, sample) for augmentation, (seed,
+step, process) for dropout and mixing. Nothing depends on how many workers, processes or restarts there were,
+so a resumed run needs no saved generator state. The mixing function is SplitMix64's finaliser (Steele, Lea &
+Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014), on int64 tensors whose overflow wraps.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ def _mix(x: Tensor) -> Tensor:
 
 
 def keys(*parts: int | Tensor) -> Tensor:
-    """Combine numbers and int64 tensors (broadcast together) into int64 keys, one per element, order mattering."""
+    """Combine numbers and int64 tensors (broadcast together) into int64 keys, one per element, order
+    mattering.
+    """
     key = torch.zeros((), dtype=torch.int64)
     for part in parts:
         part = part if isinstance(part, Tensor) else torch.tensor(part, dtype=torch.int64)

@@ -1,4 +1,6 @@
-"""The CIFAR-10 residual networks of He et al., "Deep residual learning for image recognition", §4.2 (arXiv:1512.03385)."""
+"""The CIFAR-10 residual networks of He et al., "Deep residual learning for image recognition", §4.2
+(arXiv:1512.03385).
+"""
 
 from __future__ import annotations
 

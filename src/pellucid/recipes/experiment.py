@@ -47,10 +47,12 @@ def run_recipe(
     stop: Callable[[], bool] = never,
     command: Sequence[str] = (),
 ) -> Iterator[Event]:
-    """Train into the run folder `path`, then evaluate the best weights on the test split and write the report.
+    """Train into the run folder `path`, then evaluate the best weights on the test split and write the
+    report.
 
-    Yields the events of `fit`, and at the end an `Evaluated` of the test split. `resume` goes on with the run in `path`, or
-    begins it where there is none yet. Under torchrun every process calls this; the first one writes.
+    Yields the events of `fit`, and at the end an `Evaluated` of the test split. `resume` goes on with the run
+    in `path`, or begins it where there is none yet. Under torchrun every process calls this; the first one
+    writes.
     """
     processes, run = current_processes(), RunFolder(path)
     resume = processes.from_first(resume and (path / "run.json").exists())
@@ -111,7 +113,8 @@ def check_same(recipe: Recipe, run: RunFolder) -> None:
     difference = first_difference(to_dict(then), to_dict(recipe))
     if difference:
         raise InputError(
-            f"{run.path} holds a run of another recipe ({difference}); resume it as it was, or use another --out"
+            f"{run.path} holds a run of another recipe ({difference}); "
+            "resume it as it was, or use another --out"
         )
 
 
@@ -172,7 +175,7 @@ def open_run(path: Path) -> OpenedRun:
 
 
 def restore(run: RunFolder, recipe: Recipe, info: DataInfo, processes: Processes) -> tuple[nn.Module, int]:
-    """The run's network with its best weights, or the last ones where none were judged yet, and their step."""
+    """The run's network with its best weights, or the last where none were judged yet, and their step."""
     model = build_model(recipe.model.name, inputs=info.shape, outputs=recipe.task.outputs(info))
     found = None
     if processes.first:

@@ -21,7 +21,9 @@ def find_recipe(name: str) -> Recipe:
 
 
 def for_model(name: str) -> Recipe:
-    """AdamW with a short warm-up and a cosine, flips: a start that rarely fails, for any network on any pictures."""
+    """AdamW with a short warm-up and a cosine, flips: a start that rarely fails, for any network on any
+    pictures.
+    """
     return Recipe(
         name.rpartition("/")[2].rpartition(":")[2],
         model=ModelSettings(name),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pellucid.data.augment import Augmentation
 from pellucid.data.settings import DataSettings
 from pellucid.recipes.recipe import ModelSettings, Recipe
 from pellucid.training.settings import OptimSettings, ScheduleSettings, Settings

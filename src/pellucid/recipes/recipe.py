@@ -1,4 +1,6 @@
-"""A recipe: one complete experiment as a frozen tree of values, built from data to network and task by `prepare`."""
+"""A recipe: one complete experiment as a frozen tree of values, built from data to network and task by
+`prepare`.
+"""
 
 from __future__ import annotations
 
@@ -29,20 +31,25 @@ class ModelSettings:
     weights: Path | None = None
     """A file of weights to start from: .safetensors, .pt, .pth or .th."""
     mean: tuple[float, ...] = ()
-    """What the network expects to be subtracted from each channel, in [0, 1]; by default the training pictures' mean."""
+    """What the network expects to be subtracted from each channel, in [0, 1]; by default the training
+    pictures' mean.
+    """
     std: tuple[float, ...] = ()
     """What it expects each channel to be divided by; by default the training pictures' deviation."""
 
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.std) or any(not value > 0 for value in self.std):
             raise InputError(
-                f"model.mean and model.std need a number for each channel, the latter positive; got {self.mean}, {self.std}"
+                "model.mean and model.std need a number for each channel, the latter positive; "
+                f"got {self.mean}, {self.std}"
             )
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Every field can be set on the command line: those of `training` by their bare names (`--epochs 5`, `--optim.lr 0.1`)."""
+    """Every field can be set on the command line: those of `training` by their bare names (`--epochs 5`,
+    `--optim.lr 0.1`).
+    """
 
     name: str
     """What the run is called."""
@@ -67,7 +74,8 @@ def expected_by(model: ModelSettings, data: Data) -> Data:
         return data
     if len(model.mean) != data.info.shape[0]:
         raise InputError(
-            f"{model.name} expects {len(model.mean)} channels (model.mean), {data.info.name} has {data.info.shape[0]}"
+            f"{model.name} expects {len(model.mean)} channels (model.mean), "
+            f"{data.info.name} has {data.info.shape[0]}"
         )
     preprocessing = replace(data.info.preprocessing, mean=model.mean, std=model.std)
     return replace(data, info=replace(data.info, preprocessing=preprocessing))

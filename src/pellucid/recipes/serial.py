@@ -15,7 +15,9 @@ T = TypeVar("T")
 
 
 def to_dict(value: Any) -> Any:
-    """A dataclass tree as dicts, lists, strings and numbers. Task settings carry their registry name as "kind"."""
+    """A dataclass tree as dicts, lists, strings and numbers. Task settings carry their registry name as
+    "kind".
+    """
     if dataclasses.is_dataclass(value):
         fields = {field.name: to_dict(getattr(value, field.name)) for field in dataclasses.fields(value)}
         kind = next((name for name, task in TASKS.items() if isinstance(value, task)), None)
@@ -26,13 +28,17 @@ def to_dict(value: Any) -> Any:
 
 
 def from_dict(kind: type[T], values: Mapping[str, Any]) -> T:
-    """The dataclass that `to_dict` wrote. A field added since has its default; one that is gone is an `InputError`."""
+    """The dataclass that `to_dict` wrote. A field added since has its default; one that is gone is an
+    `InputError`.
+    """
     read: T = _read(kind, values, kind.__name__)
     return read
 
 
 def _read(kind: Any, value: Any, where: str) -> Any:
-    """`value` as the type `kind`, as far as recipes use types. Raises `InputError` naming `where` it does not fit."""
+    """`value` as the type `kind`, as far as recipes use types. Raises `InputError` naming `where` it does not
+    fit.
+    """
     origin = get_origin(kind)
     if isinstance(value, Mapping) and "kind" in value:
         kind, value = TASKS[value["kind"]], {key: item for key, item in value.items() if key != "kind"}

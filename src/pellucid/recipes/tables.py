@@ -9,7 +9,7 @@ from pellucid.training.settings import OptimSettings, ScheduleSettings, Settings
 
 
 def diabetes_mlp() -> Recipe:
-    """Disease progression from ten measurements: `pellucid train diabetes-mlp --data.fold 0`, and so on to 4."""
+    """Disease progression from ten measurements: `pellucid train diabetes-mlp --data.fold 0`, … 4."""
     return Recipe(
         "diabetes-mlp",
         model=ModelSettings("mlp"),

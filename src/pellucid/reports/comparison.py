@@ -17,7 +17,9 @@ from pellucid.views.page import Page, Section
 
 @dataclass(frozen=True)
 class Compared:
-    """One run's part in a comparison: `metrics` of the best weights on the test split, or else of the last evaluation."""
+    """One run's part in a comparison: `metrics` of the best weights on the test split, or else of the last
+    evaluation.
+    """
 
     name: str
     description: Mapping[str, Any]
@@ -27,7 +29,9 @@ class Compared:
 
 
 def read_compared(runs: Sequence[RunFolder]) -> list[Compared]:
-    """What is compared of each run, called by its folder. Raises `InputError` for a run that was never evaluated."""
+    """What is compared of each run, called by its folder. Raises `InputError` for a run that was never
+    evaluated.
+    """
     names = distinct_names(runs)
     return [_read(run, name) for run, name in zip(runs, names, strict=True)]
 

@@ -151,7 +151,7 @@ def _learned(recordings: Sequence[Recording], probes: Probes | None) -> list[Sec
         frames = {
             each.step: filters(each.filters, scale) for each in with_filters if each.filters is not None
         }
-        lead = "The first convolution's filters, from the random start to the end; all steps share one colour scale."
+        lead = "The first convolution's filters, from the random start to the end, on one colour scale."
         sections.append(Section("First filters", (Steps(frames),), lead))
     with_maps = [recording for recording in recordings if recording.maps]
     if with_maps and probes is not None:
@@ -167,7 +167,7 @@ def _learned(recordings: Sequence[Recording], probes: Probes | None) -> list[Sec
             )
             for probe, picture in enumerate(probes.pictures[:count])
         )
-        lead = "What layers answer to a picture, in the order of execution; each layer has one colour scale for all steps."
+        lead = "What layers answer to a picture, in the order of execution, each on one scale for all steps."
         sections.append(Section("Feature maps", contents, lead))
     return sections
 

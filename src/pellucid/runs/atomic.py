@@ -16,7 +16,9 @@ from pellucid.types.errors import InputError
 
 
 def write_file(path: Path, content: bytes | str) -> None:
-    """Replace `path` at once: a reader sees the old content or the new, never a part. Raises OSError on a full disk."""
+    """Replace `path` at once: a reader sees the old content or the new, never a part. Raises OSError on a
+    full disk.
+    """
 
     def write(temporary: Path) -> None:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)

@@ -1,7 +1,8 @@
-"""Checkpoints on disk: a folder of weights (safetensors), optimiser state (tensors and numbers only) and a manifest of hashes.
+"""Checkpoints on disk: a folder of weights (safetensors), optimiser state (tensors and numbers only) and a
+manifest of hashes.
 
-A checkpoint counts only when its manifest does, which is written last; a torn or truncated one is passed over for the one
-before. `last` is always kept together with the one before it, called `previous`.
+A checkpoint counts only when its manifest does, which is written last; a torn or truncated one is passed over
+for the one before. `last` is always kept together with the one before it, called `previous`.
 """
 
 from __future__ import annotations
@@ -31,14 +32,18 @@ _WEIGHTS, _STATE, _MANIFEST = "model.safetensors", "state.pt", "manifest.json"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """`weights` by parameter and buffer name. `state` is everything else that training needs to go on; empty for "best"."""
+    """`weights` by parameter and buffer name. `state` is everything else that training needs to go on; empty
+    for "best".
+    """
 
     weights: Mapping[str, Tensor]
     state: Mapping[str, Any]
 
 
 def save(folder: Path, name: Name, checkpoint: Checkpoint) -> None:
-    """Write `folder/name`, atomically. Raises OSError when the disk is full; what was there before is then still there."""
+    """Write `folder/name`, atomically. Raises OSError when the disk is full; what was there before is then
+    still there.
+    """
     target, temporary, previous = folder / name, folder / f".{name}.tmp", folder / "previous"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -74,7 +79,9 @@ def _write(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def load(folder: Path) -> Checkpoint:
-    """Read one checkpoint folder. Raises `InputError` when it is not there, incomplete or damaged. Nothing is unpickled."""
+    """Read one checkpoint folder. Raises `InputError` when it is not there, incomplete or damaged. Nothing is
+    unpickled.
+    """
     try:
         manifest = json.loads((folder / _MANIFEST).read_text())["sha256"]
         for file, digest in manifest.items():

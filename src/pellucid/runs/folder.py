@@ -1,11 +1,9 @@
 """The run folder: one experiment, complete in itself. Copying the folder copies the run.
 
-run.json         the resolved recipe, how it was called, versions, the data's fingerprint, the state of the code
-metrics.jsonl    every logged step and evaluation, append-only
-checkpoints/     last, previous, best
-recordings/      what the recorder kept, one file a step
-evaluation/      what the network said of every test sample, and the pictures the report shows
-report.html
+run.json         the resolved recipe, how it was called, versions, the data's fingerprint, the state of the
+code metrics.jsonl    every logged step and evaluation, append-only checkpoints/     last, previous, best
+recordings/      what the recorder kept, one file a step evaluation/      what the network said of every test
+sample, and the pictures the report shows report.html
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`metrics.jsonl`: one JSON object a line, only ever appended to.
 
-A kill can tear the last line, and a resumed run writes some steps again: reading drops a torn line, and for the same kind and step
-the later line counts.
+A kill can tear the last line, and a resumed run writes some steps again: reading drops a torn line, and for
+the same kind and step the later line counts.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ class Log:
             file.write(("\n" if torn else "").encode() + line.encode() + b"\n")
 
     def read(self, kind: str) -> list[dict[str, Any]]:
-        """The lines of that kind by step. NaN and infinity are kept as the words "nan", "inf" and "-inf", and come back as numbers."""
+        """The lines of that kind by step. NaN and infinity are kept as the words "nan", "inf" and "-inf", and
+        come back as numbers.
+        """
         by_step = {line["step"]: line for line in self._lines() if line.get("kind") == kind}
         return [_numbers(by_step[step]) for step in sorted(by_step)]
 

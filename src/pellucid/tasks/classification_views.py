@@ -45,14 +45,14 @@ def classifier_sections(evaluation: Evaluation, pictures: Pictures, classes: Seq
         Section(
             "Where it errs",
             (views.confusion_matrix(matrix.numpy(), classes), *_confusions(matrix, classes)),
-            f"{wrong:,} of {len(truth):,} pictures of the {evaluation.split} split were taken for another class.",
+            f"{wrong:,} of {len(truth):,} pictures ({evaluation.split}) were taken for another class.",
         ),
         Section("Class by class", (views.per_class(scores), views.per_class_table(scores))),
         *_mistake_section(evaluation, pictures, classes),
         Section(
             "How sure it is",
             (*_curves(probabilities, truth, classes), _reliability(probabilities, truth)),
-            "A curve for each class against the rest, and whether a confidence of 90 % is right in 90 of 100 cases.",
+            "Each class against the rest, and whether a confidence of 90 % is right in 90 of 100 cases.",
         ),
     ]
 

@@ -25,8 +25,9 @@ Pictures = Mapping[int, NDArray[np.uint8]]
 class Objective:
     """One player of the training: what it minimises, with which parameters, and how often it steps.
 
-    `loss(model, batch)` returns named scalars, already weighted and averaged over the batch; their sum is minimised over the
-    parameters of `players(model)`, the modules this objective trains. It steps on every `every`-th step of the loop. A classifier has one objective; a GAN has two.
+    `loss(model, batch)` returns named scalars, already weighted and averaged over the batch; their sum is
+    minimised over the parameters of `players(model)`, the modules this objective trains. It steps on every
+    `every`-th step of the loop. A classifier has one objective; a GAN has two.
     """
 
     name: str
@@ -46,7 +47,9 @@ class Task(Protocol):
     def objectives(self) -> Sequence[Objective]: ...
 
     def forward(self, model: nn.Module, batch: Batch) -> Any:
-        """The network's output for a batch, as `decode`, `probe` and the metrics take it. Usually `model(batch.inputs)`."""
+        """The network's output for a batch, as `decode`, `probe` and the metrics take it. Usually
+        `model(batch.inputs)`.
+        """
         ...
 
     def decode(self, output: Any, batch: Batch) -> Sequence[Any]:
@@ -80,7 +83,9 @@ class TaskSettings(Protocol):
     """A frozen dataclass of what a user can set about a task."""
 
     def outputs(self, info: DataInfo) -> int:
-        """How many numbers the network has to give for this data. Raises `InputError` if the data do not fit the task."""
+        """How many numbers the network has to give for this data. Raises `InputError` if the data do not fit
+        the task.
+        """
         ...
 
     def build(self, info: DataInfo) -> Task: ...

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from pellucid.inspection.modes import evaluation_mode
 from pellucid.tasks.task import Task
 from pellucid.training.execution import Execution
-from pellucid.training.processes import Processes
+from pellucid.training.processes import ALONE, Processes
 from pellucid.types.batch import Batch
 from pellucid.types.evaluation import Evaluation
 
@@ -25,9 +25,11 @@ def evaluate(
     *,
     split: str,
     step: int = 0,
-    processes: Processes = Processes(),
+    processes: Processes = ALONE,
 ) -> Evaluation:
-    """What `model` says of `batches`, this process's share of the split; the result is of the whole split, in every process."""
+    """What `model` says of `batches`, this process's share of the split; the result is of the whole split, in
+    every process.
+    """
     metrics = task.metrics()
     kept: list[tuple[Tensor, Tensor, Any]] = []
     with evaluation_mode(model), torch.inference_mode():

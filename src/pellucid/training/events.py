@@ -11,7 +11,9 @@ from pellucid.types.recording import Probes, Recording
 
 @dataclass(frozen=True)
 class Started:
-    """`step` is 0, or where a resumed run goes on. `execution` tells device, precision, memory format, threads and data path."""
+    """`step` is 0, or where a resumed run goes on. `execution` tells device, precision, memory format,
+    threads and data path.
+    """
 
     step: int
     total_steps: int
@@ -29,8 +31,10 @@ class Noted:
 
 @dataclass(frozen=True)
 class Stepped:
-    """One step done. `losses` are averages over the batch, "critic.loss" where there are several players. `gradient_norms` are L2 norms
-    before clipping, by objective. `rate` is in samples per second since the last evaluation."""
+    """One step done. `losses` are averages over the batch, "critic.loss" where there are several players.
+    `gradient_norms` are L2 norms before clipping, by objective. `rate` is in samples per second since the
+    last evaluation.
+    """
 
     step: int
     epoch: float
@@ -85,7 +89,9 @@ class Finished:
 
 @dataclass(frozen=True)
 class Diverged:
-    """A loss or gradient became NaN or infinite before `step` was taken; the weights are still those of the step before."""
+    """A loss or gradient became NaN or infinite before `step` was taken; the weights are still those of the
+    step before.
+    """
 
     step: int
     description: str

@@ -1,6 +1,8 @@
-"""Where and how a network is run: device, precision, memory format, threads. Chosen by rule, said in one line, overridable.
+"""Where and how a network is run: device, precision, memory format, threads. Chosen by rule, said in one
+line, overridable.
 
-The rule asks the hardware and the network only, never a stopwatch, so the same run on the same machine is the same run.
+The rule asks the hardware and the network only, never a stopwatch, so the same run on the same machine is the
+same run.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from pellucid.training.settings import HardwareSettings
 from pellucid.types.batch import Batch
 from pellucid.types.errors import InputError
 
-# Below this many multiply-adds a sample, casting costs more than the faster multiplication gains (bench/training.py).
+# Below this many multiply-adds a sample, casting costs more than the faster multiplication gains
+# (bench/training.py).
 _WORTH_BF16 = 10_000_000
 _LOSS_TOLERANCE, _LEAST_COSINE = 0.05, 0.95
 
@@ -64,7 +67,9 @@ class Execution:
 def choose_execution(
     model: nn.Module, shape: tuple[int, ...], settings: HardwareSettings, processes: Processes, *, steps: int
 ) -> Execution:
-    """Resolve every "auto" of `settings` for a network that takes inputs of `shape`, trained for `steps` steps."""
+    """Resolve every "auto" of `settings` for a network that takes inputs of `shape`, trained for `steps`
+    steps.
+    """
     device = choose_device(settings.device, processes)
     precision = settings.precision
     if precision == "auto":
@@ -81,7 +86,7 @@ def choose_execution(
 
 
 def choose_device(name: str, processes: Processes) -> torch.device:
-    """The device called `name`; "auto" is this process's accelerator where there is one. Raises `InputError`."""
+    """The device called `name`; "auto" is an accelerator where there is one. Raises `InputError`."""
     if name == "auto":
         kind = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
         name = "cpu" if kind is None else kind.type
@@ -117,9 +122,11 @@ def _is_worth_bf16(model: nn.Module, shape: tuple[int, ...]) -> bool:
 def guard(
     model: nn.Module, objective: Objective, batch: Batch, execution: Execution
 ) -> tuple[Execution, str]:
-    """Fall back to fp32 where one step in bf16 disagrees with the same step in fp32; returns the execution to use and why.
+    """Fall back to fp32 where one step in bf16 disagrees with the same step in fp32; returns the execution to
+    use and why.
 
-    Compared are the loss (5 % apart at most) and the direction of the gradient (cosine 0.95 at least), on a copy of the network.
+    Compared are the loss (5 % apart at most) and the direction of the gradient (cosine 0.95 at least), on a
+    copy of the network.
     """
     exact = replace(execution, precision="fp32")
     loss, gradient = _one_step(model, objective, batch, execution)

@@ -1,7 +1,7 @@
 """The training loop: one generator, one stream of events, any task.
 
-Everything random is drawn from (seed, step, process) and everything else is in the checkpoint, so a run that was killed and
-resumed is, bit for bit, the run that was not.
+Everything random is drawn from (seed, step, process) and everything else is in the checkpoint, so a run that
+was killed and resumed is, bit for bit, the run that was not.
 """
 
 from __future__ import annotations
@@ -48,14 +48,16 @@ def fit(
     resume: bool = False,
     stop: Callable[[], bool] = never,
 ) -> Generator[Event]:
-    """Train `model` in place on the "train" split, evaluating on "val" where the data have it, else on "test".
+    """Train `model` in place on the "train" split, evaluating on "val" where the data have it, else on
+    "test".
 
-    Yields the events of `pellucid.training.events` as they happen. With a `run`, checkpoints, log and recordings are
-    written into it, and `resume` goes on from its newest whole checkpoint. `stop` is asked after every step: when any
-    process says yes, all of them save and finish. Leaving by `break` saves too. Under torchrun every process calls `fit`
-    with the same arguments and gets the same events.
+    Yields the events of `pellucid.training.events` as they happen. With a `run`, checkpoints, log and
+    recordings are written into it, and `resume` goes on from its newest whole checkpoint. `stop` is asked
+    after every step: when any process says yes, all of them save and finish. Leaving by `break` saves too.
+    Under torchrun every process calls `fit` with the same arguments and gets the same events.
 
-    Raises `InputError` for settings that do not fit the network or the data, OSError when the run cannot be written.
+    Raises `InputError` for settings that do not fit the network or the data, OSError when the run cannot be
+    written.
     """
     session = Session(model, task, data, settings, run, resume)
     keeper = Keeper(run if session.processes.first else None, session.steps_per_epoch, settings.tensorboard)

@@ -52,12 +52,16 @@ def _adamw(groups: list[dict[str, Any]], settings: OptimSettings) -> list[Optimi
 
 
 def _fused(parameters: Iterable[Tensor]) -> bool:
-    """Whether torch has a kernel that steps all parameters at once: on CPU and CUDA, but not for sharded ones."""
+    """Whether torch has a kernel that steps all parameters at once: on CPU and CUDA, but not for sharded
+    ones.
+    """
     return all(p.device.type in ("cpu", "cuda") and type(p) is nn.Parameter for p in parameters)
 
 
 def split_by_decay(modules: Sequence[nn.Module], norms_and_biases: bool) -> tuple[list[Tensor], list[Tensor]]:
-    """The trainable parameters that weight decay acts on, and those it spares; each once, in the network's order."""
+    """The trainable parameters that weight decay acts on, and those it spares; each once, in the network's
+    order.
+    """
     decayed: dict[Tensor, None] = {}
     spared: dict[Tensor, None] = {}
     for root in modules:
@@ -73,10 +77,11 @@ def split_by_decay(modules: Sequence[nn.Module], norms_and_biases: bool) -> tupl
 def split_for_muon(
     modules: Sequence[nn.Module], decayed: Sequence[Tensor]
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """Muon's share of the decayed parameters, the weights of hidden layers, and the rest: the output layer and vectors.
+    """Muon's share of the decayed parameters, the weights of hidden layers, and the rest: the output layer
+    and vectors.
 
-    Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024): matrices and convolution kernels,
-    the output layer excepted.
+    Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024): matrices and convolution
+    kernels, the output layer excepted.
     """
     matrices = [parameter for parameter in decayed if parameter.ndim >= 2]
     outputs = {
@@ -90,10 +95,11 @@ def split_for_muon(
 
 
 class KernelMuon(torch.optim.Muon):
-    """torch's Muon, which takes matrices only, shown every kernel (out, in, h, w) as the matrix (out, in·h·w) it is.
+    """torch's Muon, which takes matrices only, shown every kernel (out, in, h, w) as the matrix (out, in·h·w)
+    it is.
 
-    The matrices are views: stepping them steps the network. Rates are matched to AdamW's (arXiv:2502.16982), so that one
-    `optim.lr` serves both.
+    The matrices are views: stepping them steps the network. Rates are matched to AdamW's (arXiv:2502.16982),
+    so that one `optim.lr` serves both.
     """
 
     def __init__(self, kernels: Sequence[Tensor], settings: OptimSettings) -> None:
@@ -114,6 +120,8 @@ class KernelMuon(torch.optim.Muon):
 
 
 def _matrix(values: Tensor, kernel: Tensor) -> Tensor:
-    """`values`, shaped like `kernel`, as (out, rest) in the order in which the kernel lies in memory, so that no copy is needed."""
+    """`values`, shaped like `kernel`, as (out, rest) in the order in which the kernel lies in memory, so that
+    no copy is needed.
+    """
     by_stride = sorted(range(1, kernel.ndim), key=kernel.stride, reverse=True)
     return values.permute(0, *by_stride).flatten(1)

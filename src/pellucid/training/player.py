@@ -25,7 +25,9 @@ class NonFiniteError(ArithmeticError):
 
 
 class _Loss(nn.Module):
-    """A network and what it is trained for as one module, so that DDP wraps the whole forward pass of any objective."""
+    """A network and what it is trained for as one module, so that DDP wraps the whole forward pass of any
+    objective.
+    """
 
     def __init__(self, model: nn.Module, objective: Objective) -> None:
         super().__init__()
@@ -37,14 +39,18 @@ class _Loss(nn.Module):
 
 @dataclass(frozen=True)
 class Taken:
-    """What one step did: `losses` averaged over this process's share, `norm` the gradient's before clipping, over all processes."""
+    """What one step did: `losses` averaged over this process's share, `norm` the gradient's before clipping,
+    over all processes.
+    """
 
     losses: dict[str, Tensor]
     norm: float
 
 
 class Player:
-    """Steps one objective's parameters. With several players, only the one whose turn it is collects gradients."""
+    """Steps one objective's parameters. With several players, only the one whose turn it is collects
+    gradients.
+    """
 
     def __init__(
         self,
@@ -99,7 +105,9 @@ class Player:
             buffer.copy_(kept)
 
     def first_nonfinite(self, batch: Batch) -> str | None:
-        """Which layer makes the loss or the gradient of `batch` NaN or infinite, found by running it once more."""
+        """Which layer makes the loss or the gradient of `batch` NaN or infinite, found by running it once
+        more.
+        """
 
         def run() -> Tensor:
             with self.execution.autocast():

@@ -40,7 +40,9 @@ class Processes:
         return values
 
     def gather(self, value: T) -> list[T]:
-        """Everybody's value, by rank, in every process. Values are pickled between processes of one run, never from files."""
+        """Everybody's value, by rank, in every process. Values are pickled between processes of one run,
+        never from files.
+        """
         if self.world == 1:
             return [value]
         values: list[T] = [value] * self.world
@@ -56,10 +58,13 @@ class Processes:
         return values[0]
 
 
+ALONE = Processes()
+
+
 def current_processes() -> Processes:
     """The processes this one has joined; a single one without torchrun."""
     if not (dist.is_available() and dist.is_initialized()):
-        return Processes()
+        return ALONE
     local_rank, local_world = int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])
     return Processes(dist.get_rank(), dist.get_world_size(), local_rank, local_world)
 
@@ -71,7 +76,7 @@ def join_processes(device: str) -> Iterator[Processes]:
     The back end is NCCL on GPUs and gloo on CPUs.
     """
     if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
-        yield Processes()
+        yield ALONE
         return
     local_rank = int(os.environ["LOCAL_RANK"])
     on_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())

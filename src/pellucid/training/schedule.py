@@ -1,7 +1,7 @@
 """Learning-rate schedules as pure functions of the step: nothing to save, so nothing to restore wrongly.
 
-Equal to torch's LambdaLR-style schedulers of the same names (tests/training/test_schedule.py). The plateau schedule is
-the one with a memory, which the checkpoint keeps.
+Equal to torch's LambdaLR-style schedulers of the same names (tests/training/test_schedule.py). The plateau
+schedule is the one with a memory, which the checkpoint keeps.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _END = 1e-4 / 25  # its last: the defaults of Smith & Topin, arXiv:1708.07120, a
 def factor(settings: ScheduleSettings, step: int, total: int, steps_per_epoch: int) -> float:
     """What `optim.lr` is multiplied by at `step` of `total`, in [0, 1]. Plateau's own factor comes on top.
 
-    Cosine: Loshchilov & Hutter, arXiv:1608.03983, without restarts; one-cycle: arXiv:1708.07120 with cosine annealing,
-    the momentum left alone. Warm-up takes the first steps of the schedule, which is not stretched.
+    Cosine: Loshchilov & Hutter, arXiv:1608.03983, without restarts; one-cycle: arXiv:1708.07120 with cosine
+    annealing, the momentum left alone. Warm-up takes the first steps of the schedule, which is not stretched.
     """
     warmup = round(settings.warmup * steps_per_epoch)
     if step < warmup:
@@ -69,6 +69,8 @@ class Patience:
         return False
 
     def reduce(self, patience: int) -> None:
-        """Count a reduction of the rate after more than `patience` bad evaluations in a row, as torch's ReduceLROnPlateau."""
+        """Count a reduction of the rate after more than `patience` bad evaluations in a row, as torch's
+        ReduceLROnPlateau.
+        """
         if self.bad > patience:
             self.bad, self.reductions = 0, self.reductions + 1

@@ -1,4 +1,6 @@
-"""One training set up: network, players, data and state on their device, and the moves that the loop makes with them."""
+"""One training set up: network, players, data and state on their device, and the moves that the loop makes
+with them.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ from pellucid.types.evaluation import Evaluation
 
 @dataclass(frozen=True)
 class Step:
-    """What a step did, the same in every process. `asked` and `due`: whether any process wants to stop, or to save."""
+    """What a step did, the same in every process. `asked` and `due`: whether any process wants to stop, or to
+    save.
+    """
 
     losses: dict[str, float]
     norms: dict[str, float]
@@ -134,7 +138,7 @@ class Session:
         return self.state.position.step / self.steps_per_epoch
 
     def take_step(self, *, asked: bool, due: bool) -> Step:
-        """One step of every player whose turn it is. Raises `NonFiniteError` before the weights are touched."""
+        """One step of each player whose turn it is. Raises `NonFiniteError` before weights are touched."""
         step, settings = self.state.position.step, self.settings
         self._batch = next(self._batches)
         self._seed()

@@ -1,4 +1,6 @@
-"""What a user can set about training. Every field is checked here, so that a wrong value never reaches the loop."""
+"""What a user can set about training. Every field is checked here, so that a wrong value never reaches the
+loop.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ def check(owner: Any, minimum: Mapping[str, float], maximum: Mapping[str, float]
 @dataclass(frozen=True)
 class OptimSettings:
     name: Optimiser = "adamw"
-    """Which of torch's optimisers. Muon takes the hidden weight matrices; the rest of the network gets AdamW."""
+    """Which of torch's optimisers. Muon takes the hidden weight matrices; the rest of the network gets AdamW.
+    """
     lr: float = 1e-3
     """Learning rate at its highest; the schedule scales it."""
     weight_decay: float = 0.0
@@ -91,7 +94,9 @@ class HardwareSettings:
     workers: int = -1
     """Processes that read and decode pictures ahead; -1: chosen by the data, 0: none."""
     compile: Literal["auto", "on", "off"] = "auto"
-    """torch.compile: the first step takes tens of seconds, the others less. auto: on GPUs for 2,000 steps or more."""
+    """torch.compile: the first step takes tens of seconds, the others less. auto: on GPUs for 2,000 steps or
+    more.
+    """
     parallel: Literal["ddp", "fsdp"] = "ddp"
     """Under torchrun: copy the network into each process (ddp) or shard it over them (fsdp)."""
     sync_batch_norm: bool = False

@@ -1,4 +1,6 @@
-"""What training has to remember, gathered into a checkpoint and put back: weights, optimisers, averages, patience, position."""
+"""What training has to remember, gathered into a checkpoint and put back: weights, optimisers, averages,
+patience, position.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ class State:
         return self.model if self.average is None else self.average.module
 
     def checkpoint(self, extra: Mapping[str, Any]) -> Checkpoint:
-        """All of it, as tensors and numbers. With several processes and FSDP, every one of them has to call this."""
+        """All of it, as tensors and numbers. With several processes and FSDP, every one of them has to call
+        this.
+        """
         if self.sharded:
             weights: dict[str, Any] = get_model_state_dict(self.model, options=_WHOLE)
             optimisers = [get_optimizer_state_dict(self.model, o, options=_WHOLE) for o in self.optimisers]
@@ -76,7 +80,9 @@ class State:
         return Checkpoint(self.evaluated_model.state_dict(), {"step": self.position.step})
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Put everything back as it was. Raises `InputError` for a checkpoint of another architecture or optimiser."""
+        """Put everything back as it was. Raises `InputError` for a checkpoint of another architecture or
+        optimiser.
+        """
         state = checkpoint.state
         if len(state["optimisers"]) != len(self.optimisers) or (state["average"] is None) != (
             self.average is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -13,10 +14,10 @@ from torch import Tensor
 class Batch:
     """Several samples at once.
 
-    `inputs` is (b, c, h, w) for pictures, uint8 in [0, 255] as it comes from a source and float32, normalised, as a
-    network sees it; (b, features) float32 for tables. `targets` is whatever the task expects: a tensor whose first
-    dimension is b, a list of b records, or a dict or tuple of these. `indices` is (b,) int64, each sample's
-    position in its split.
+    `inputs` is (b, c, h, w) for pictures, uint8 in [0, 255] as it comes from a source and float32,
+    normalised, as a network sees it; (b, features) float32 for tables. `targets` is whatever the task
+    expects: a tensor whose first dimension is b, a list of b records, or a dict or tuple of these. `indices`
+    is (b,) int64, each sample's position in its split.
     """
 
     inputs: Tensor
@@ -35,7 +36,7 @@ class Batch:
     def chunk(self, count: int) -> list[Batch]:
         """At most `count` batches of nearly equal size, in order; none is empty."""
         edges = torch.linspace(0, len(self), min(count, len(self)) + 1).round().int().tolist()
-        return [self.slice(start, stop) for start, stop in zip(edges, edges[1:], strict=False)]
+        return [self.slice(start, stop) for start, stop in pairwise(edges)]
 
     def slice(self, start: int, stop: int) -> Batch:
         return Batch(
@@ -54,7 +55,9 @@ def map_leaves(function: Any, tree: Any) -> Any:
 
 
 def slice_targets(targets: Any, start: int, stop: int) -> Any:
-    """Samples `start` to `stop` of a batch's targets: a list holds one record a sample, a dict or tuple holds columns."""
+    """Samples `start` to `stop` of a batch's targets: a list holds one record a sample, a dict or tuple holds
+    columns.
+    """
     if isinstance(targets, (Tensor, list)):
         return targets[start:stop]
     if isinstance(targets, dict):

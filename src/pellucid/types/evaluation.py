@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Evaluation:
-    """`indices` (n,) are positions in `split`, rising. `outputs` (n, numbers) float32 is the task's `probe` of each: probabilities for
-    classification. `targets` (n, …) are the truth where the task's targets are one tensor, else empty."""
+    """`indices` (n,) are positions in `split`, rising. `outputs` (n, numbers) float32 is the task's `probe`
+    of each: probabilities for classification. `targets` (n, …) are the truth where the task's targets are one
+    tensor, else empty.
+    """
 
     split: str
     step: int

@@ -15,8 +15,9 @@ Floats = NDArray[np.floating]
 class LayerStatistics:
     """One layer at one step. Norms are L2; `None` where the layer has no such thing (a ReLU has no weights).
 
-    `gradient_norm` is of the layer's own parameters in the last training step. `dead` is the fraction [0, 1] of the layer's
-    units (channels) that are ≤ 0 everywhere on all probe pictures; it is given for activation layers only.
+    `gradient_norm` is of the layer's own parameters in the last training step. `dead` is the fraction [0, 1]
+    of the layer's units (channels) that are ≤ 0 everywhere on all probe pictures; it is given for activation
+    layers only.
     """
 
     name: str
@@ -32,8 +33,10 @@ class LayerStatistics:
 
 @dataclass(frozen=True)
 class Probes:
-    """The samples that are watched during training: `indices` (p,) in `split`, their `pictures` (p, c, h, w) uint8, which are empty (0,)
-    for tables, and their `targets` (p, …) where the task's targets are one tensor, else empty (0,)."""
+    """The samples that are watched during training: `indices` (p,) in `split`, their `pictures` (p, c, h, w)
+    uint8, which are empty (0,) for tables, and their `targets` (p, …) where the task's targets are one
+    tensor, else empty (0,).
+    """
 
     split: str
     indices: NDArray[np.int64]
@@ -43,10 +46,12 @@ class Probes:
 
 @dataclass(frozen=True)
 class Recording:
-    """`layers` in the order of execution. `filters` is (out, in, h, w) float32: the first convolution's kernels, or None.
+    """`layers` in the order of execution. `filters` is (out, in, h, w) float32: the first convolution's
+    kernels, or None.
 
-    `maps` has, for some layers, float16 feature maps (probe, channel, h, w) of the first channels, for the first few probes.
-    `predictions` (p, outputs) is what the network says of every probe: probabilities for classification, values otherwise.
+    `maps` has, for some layers, float16 feature maps (probe, channel, h, w) of the first channels, for the
+    first few probes. `predictions` (p, outputs) is what the network says of every probe: probabilities for
+    classification, values otherwise.
     """
 
     step: int

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Classified:
-    """One picture's classes, most probable first. Probabilities are in [0, 1]; they add up to 1 unless the task is multi-label."""
+    """One picture's classes, most probable first. Probabilities are in [0, 1]; they add up to 1 unless the
+    task is multi-label.
+    """
 
     index: int
     labels: tuple[str, ...]

@@ -14,9 +14,9 @@ T = TypeVar("T")
 class Registry(Mapping[str, T], Generic[T]):
     """A read-only mapping from a name to a thing that lives in one of a package's modules.
 
-    `families` maps a module of `package` to the names in that module's dict called `table`, each with one line
-    that says what it is. Listing names and lines imports nothing; asking for a thing imports its module alone.
-    That both sides hold the same names is checked when a module is first asked.
+    `families` maps a module of `package` to the names in that module's dict called `table`, each with one
+    line that says what it is. Listing names and lines imports nothing; asking for a thing imports its module
+    alone. That both sides hold the same names is checked when a module is first asked.
     """
 
     def __init__(

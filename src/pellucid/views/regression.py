@@ -13,7 +13,7 @@ from pellucid.views.marks import Lines, Points
 
 
 def predicted_against_true(predicted: NDArray[Any], truth: NDArray[Any]) -> Figure:
-    """A dot for each sample, (n,) values in the target's unit; on the diagonal the prediction is the truth."""
+    """A dot for each sample, (n,) values in the target's unit; the diagonal is where it should be."""
     low, high = (float(limit(np.concatenate([predicted, truth]))) for limit in (np.min, np.max))
     margin = 0.03 * (high - low or 1.0)
     limits = (low - margin, high + margin)

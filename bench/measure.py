@@ -7,6 +7,7 @@ and a contestant is compared with the first one round by round.
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import statistics
 import time
@@ -16,6 +17,8 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of malloc.h
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,22 @@ def in_processes(contestants: Mapping[str, Callable[[Pause], None]]) -> Iterator
             connection.close()
 
 
+def keep_freed_memory() -> None:
+    """Tell glibc's allocator never to give memory back to the system, where glibc is what there is.
+
+    Otherwise it depends on the accidents of a process's heap whether a training step faults its pages in anew,
+    which makes a quarter's difference between runs of the same loop.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return
+    mallopt(_M_MMAP_MAX, 0)
+    mallopt(_M_TRIM_THRESHOLD, -1)
+
+
 def _take_turns(contestant: Callable[[Pause], None], connection: Connection) -> None:
+    keep_freed_memory()
     stopwatch = _Stopwatch()
 
     def pause() -> None:

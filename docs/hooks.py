@@ -1,4 +1,4 @@
-"""Fills the reference pages from the program itself when the documentation is built, so that they cannot go stale.
+"""Fills the reference pages from the program itself when the documentation is built: they cannot go stale.
 
 A page asks for a part by a comment on a line of its own: `<!-- help: train lenet5 -->` is what
 `pellucid train lenet5 --help` prints, `<!-- models -->` all networks, and so on (`PARTS`).
@@ -13,7 +13,7 @@ import pkgutil
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -55,9 +55,12 @@ def _recipes(_: str) -> str:
     for name in RECIPES:
         plain, own = _flat(to_dict(Recipe(name))), _flat(to_dict(RECIPES[name]()))
         rows = [(f"`{key}`", f"`{value}`") for key, value in own.items() if plain.get(key) != value]
-        rows = [("`model.name`", f"`{own['model.name']}`"), *(row for row in rows if row[0] != "`model.name`")]
+        rows = [
+            ("`model.name`", f"`{own['model.name']}`"),
+            *(row for row in rows if row[0] != "`model.name`"),
+        ]
         about = inspect.getdoc(RECIPES[name]) or ""
-        blocks.append(f"### {name}\n\n{about}\n\n{_table(('sets', 'to'), rows)}")
+        blocks.append(f"## {name}\n\n{about}\n\n{_table(('sets', 'to'), rows)}")
     return "\n\n".join(blocks)
 
 
@@ -127,8 +130,8 @@ def _section(module: ModuleType, title: str = "") -> str:
     """A module's docstring, its first line as the heading unless there is a `title`."""
     first, _, rest = (inspect.getdoc(module) or "").partition("\n\n")
     if title:
-        return f"### {title}\n\n{_prose(first)}\n\n{_prose(rest)}".rstrip()
-    return f"### {first.rstrip('.')}\n\n{_prose(rest)}"
+        return f"## {title}\n\n{_prose(first)}\n\n{_prose(rest)}".rstrip()
+    return f"## {first.rstrip('.')}\n\n{_prose(rest)}"
 
 
 def _prose(text: str) -> str:
@@ -148,6 +151,6 @@ def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [columns, tuple("---" for _ in columns), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -71,7 +71,9 @@ def test_predict_reads_pictures_of_any_size_and_mode(capsys, run, tmp_path):
     right = [line["labels"][0] == line["image"][-5] for line in lines]
     assert sum(right) >= 4
     assert all(sum(line["probabilities"]) <= 1 + 1e-6 for line in lines)
-    assert "most probable" in output(capsys, "predict", run, *paths)
+    told = output(capsys, "predict", run, *paths).splitlines()
+    assert [line.split(": ")[0] for line in told] == paths
+    assert all(line.endswith(" %") for line in told)
 
 
 def test_compare_puts_runs_side_by_side(capsys, run, tmp_path):

@@ -58,7 +58,6 @@ def test_the_best_value_has_a_dot(best: str, at: float) -> None:
     assert not [mark for mark in nothing.panels[0].marks if isinstance(mark, Points)]
 
 
-def test_learning_rate_over_many_decades_is_on_a_log_axis() -> None:
-    assert learning_rate([0, 1], [1e-4, 1]).panels[0].y.scale == "log"
-    assert learning_rate([0, 1], [0.05, 0.1]).panels[0].y.scale == "linear"
+def test_learning_rate_starts_at_zero() -> None:
+    assert learning_rate([0, 1], [0.05, 0.1]).panels[0].y.limits == (0.0, pytest.approx(0.105))
     assert learning_rate([0, 1], [0.0, 0.0]).to_html()

@@ -25,6 +25,7 @@ from pellucid.types.evaluation import Evaluation
 ABOUT = """Measure a run's best weights, or a network with weights from a file, on a test split.
 
 Example: pellucid evaluate runs/digits-lenet5
+
 Example: pellucid evaluate cifar-resnet20 --weights resnet20.th --data cifar10.npz
 """
 

@@ -6,13 +6,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import tyro
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
 from pellucid.cli.arguments import parse
 from pellucid.data.decode import load_picture
@@ -22,7 +19,6 @@ from pellucid.recipes.experiment import open_run, restore
 from pellucid.training.processes import ALONE
 from pellucid.types.batch import Batch
 from pellucid.types.errors import InputError
-from pellucid.types.records import Classified
 
 ABOUT = """What a run's network says of pictures, the most probable class first.
 
@@ -36,8 +32,6 @@ class Call:
     """A run folder."""
     images: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Picture files."""
-    top: int = 3
-    """How many classes to print for each."""
     json: bool = False
     """Print as JSON, one object a picture."""
 
@@ -58,20 +52,14 @@ def main(arguments: Sequence[str]) -> int:
     task = opened.recipe.task.build(opened.info)
     with evaluation_mode(model), torch.inference_mode():
         records = task.decode(task.forward(model, batch), batch)
-    if call.json:
-        for path, record in zip(call.images, records, strict=True):
-            print(json.dumps({"image": str(path), **asdict(record)}))
-    else:
-        Console(soft_wrap=True).print(_table(call, records))
+    for path, record in zip(call.images, records, strict=True):
+        if call.json:
+            print(json.dumps({"image": str(path), **asdict(record)}, default=_numbers))
+        else:
+            print(f"{path}: {record}")
     return 0
 
 
-def _table(call: Call, records: Sequence[Classified]) -> Table:
-    table = Table(box=SIMPLE_HEAD)
-    table.add_column("picture")
-    for place in range(min(call.top, len(records[0].labels))):
-        table.add_column("" if place else "most probable")
-    for path, record in zip(call.images, records, strict=True):
-        pairs = list(zip(record.labels, record.probabilities, strict=True))[: call.top]
-        table.add_row(str(path), *(f"{label} {100 * probability:.1f} %" for label, probability in pairs))
-    return table
+def _numbers(array: Any) -> Any:
+    """Tensors and numpy arrays in a record as lists."""
+    return array.tolist()

@@ -52,7 +52,11 @@ def build_report(run: RunFolder, task: Task) -> Page:
     recordings = thinned(read_recordings(run.recordings), _STEPS)
     recipe, data = description["recipe"], description["data"]
     sections = [
-        Section("In short", (_key_numbers(run, description, task, kept), _metrics_table(evaluations, kept))),
+        Section(
+            "In short",
+            (_key_numbers(run, description, task, kept), _metrics_table(evaluations, kept)),
+            _caveats(run, evaluations),
+        ),
         Section("Training", tuple(_training_curves(run, evaluations, task.primary))),
         *(task.sections(*kept, probes, recordings) if kept else []),
         *_learned(recordings, probes),
@@ -72,6 +76,17 @@ def thinned(recordings: Sequence[Recording], most: int) -> list[Recording]:
         return list(recordings)
     places = np.unique(np.linspace(0, len(recordings) - 1, most).round().astype(int))
     return [recordings[place] for place in places]
+
+
+def _caveats(run: RunFolder, evaluations: Sequence[Mapping[str, Any]]) -> str:
+    """What a reader should know before the numbers."""
+    said = [f"{note[0].upper()}{note[1:]}." for note in run.log.notes()]
+    if evaluations[-1]["split"] == "test":
+        said.append(
+            "The best weights were chosen on the test split, since nothing else was held out, so its numbers "
+            "flatter them a little; data.validation holds a part of the training samples out for that."
+        )
+    return "\n\n".join(said)
 
 
 def _key_numbers(

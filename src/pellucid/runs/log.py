@@ -32,6 +32,11 @@ class Log:
         by_step = {line["step"]: line for line in self._lines() if line.get("kind") == kind}
         return [_numbers(by_step[step]) for step in sorted(by_step)]
 
+    def notes(self) -> list[str]:
+        """What users were told, each once, in the order of the first telling."""
+        told = (line.get("message") for line in self._lines() if line.get("kind") == "note")
+        return list(dict.fromkeys(message for message in told if isinstance(message, str)))
+
     def _lines(self) -> Iterator[dict[str, Any]]:
         if not self.path.exists():
             return

@@ -44,7 +44,7 @@ _SHOWN_CLASSES = 5
 
 
 @dataclass(frozen=True)
-class ClassificationSettings:
+class ClassificationSettings(TaskSettings):
     """What to minimise. Multi-label data take binary cross-entropy or focal, with a sigmoid per label."""
 
     loss: Loss = "cross-entropy"

@@ -36,7 +36,7 @@ _CRITERIA: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 @dataclass(frozen=True)
-class RegressionSettings:
+class RegressionSettings(TaskSettings):
     """What to minimise."""
 
     loss: Loss = "mse"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -79,13 +80,16 @@ class Task(Protocol):
         ...
 
 
-class TaskSettings(Protocol):
-    """A frozen dataclass of what a user can set about a task."""
+@dataclass(frozen=True)
+class TaskSettings(ABC):
+    """What a user can set about a task; the fields of a concrete one are options of the command line."""
 
+    @abstractmethod
     def outputs(self, info: DataInfo) -> int:
         """How many numbers the network has to give for this data. Raises `InputError` if the data do not fit
         the task.
         """
-        ...
 
-    def build(self, info: DataInfo) -> Task: ...
+    @abstractmethod
+    def build(self, info: DataInfo) -> Task:
+        """The task for this data. Raises `InputError` as `outputs` does."""

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.distributed.fsdp import fully_shard
 
+from pellucid.data.augment import Augmentation
 from pellucid.data.source import Data
 from pellucid.models.naming import set_dropout
 from pellucid.ops.random import seed_of
@@ -62,7 +63,7 @@ class Session:
     ) -> None:
         self.task, self.data, self.settings, self.run = task, data, settings, run
         self.processes = current_processes()
-        self.notes = _left_out(data.info)
+        self.notes = _left_out(data.info) + _mirrored(data.info, settings.augment)
         if settings.dropout is not None:
             set_dropout(model, settings.dropout)
         found = self._find_checkpoint() if resume else None
@@ -242,3 +243,10 @@ def _left_out(info: DataInfo) -> list[str]:
     first = "; ".join(f"{left.path}: {left.reason}" for left in info.left_out[:3])
     count = len(info.left_out)
     return [f"{count} file{'s were' if count > 1 else ' was'} left out ({first}{'; …' if count > 3 else ''})"]
+
+
+def _mirrored(info: DataInfo, augment: Augmentation) -> list[str]:
+    """A warning where flips make other letters or digits of letters or digits."""
+    if not augment.flip or not info.classes or any(len(name) > 1 for name in info.classes):
+        return []
+    return ["augment.flip mirrors pictures, and these are digits or letters; --augment.no-flip leaves it off"]

@@ -15,6 +15,10 @@ class Classified:
     labels: tuple[str, ...]
     probabilities: tuple[float, ...]
 
+    def __str__(self) -> str:
+        pairs = zip(self.labels[:3], self.probabilities[:3], strict=True)
+        return ", ".join(f"{label} {100 * probability:.1f} %" for label, probability in pairs)
+
 
 @dataclass(frozen=True)
 class Regressed:
@@ -22,3 +26,6 @@ class Regressed:
 
     index: int
     value: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.4g}"

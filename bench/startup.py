@@ -1,0 +1,58 @@
+"""How long the commands take that only tell something. Aim: under 0.2 s. Beside them, an interpreter that does nothing."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bench.measure import Options, Spent, Turn, Turns, Work
+
+CALLS: dict[str, tuple[str, ...]] = {
+    "pellucid --help": ("--help",),
+    "pellucid list": ("list",),
+    "pellucid list --json": ("list", "--json"),
+}
+_COUNT = "import sys; from pellucid.cli import main; main(sys.argv[1:]); print(len(sys.modules), file=sys.stderr)"
+
+
+def works(options: Options) -> Iterator[Work]:
+    script = str(Path(sysconfig.get_path("scripts")) / "pellucid")
+    turns = {"python -c pass": started([sys.executable, "-c", "pass"])}
+    turns |= {name: started([script, *arguments]) for name, arguments in CALLS.items()}
+    yield Work("start-up", "starts", 1, turns, 3 * options.rounds, findings=findings)
+
+
+def started(command: Sequence[str]) -> Turn:
+    """A turn that runs `command` as a process of its own. Raises CalledProcessError when it fails."""
+
+    def turn() -> Spent:
+        before, began = os.times(), time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        after, ended = os.times(), time.perf_counter()
+        cpu = after.children_user + after.children_system - before.children_user - before.children_system
+        return Spent(cpu, ended - began)
+
+    return turn
+
+
+def findings(turns: Turns) -> dict[str, object]:
+    """Seconds and modules of each command."""
+    found: dict[str, object] = {}
+    for name, spent in turns.items():
+        found[f"{name}, seconds"] = statistics.median(turn.wall for turn in spent[1:])
+    for name, arguments in CALLS.items():
+        found[f"{name}, modules"] = modules(arguments)
+    return found
+
+
+def modules(arguments: Sequence[str]) -> int:
+    """How many modules a command has imported when it is done."""
+    command = [sys.executable, "-c", _COUNT, *arguments]
+    done = subprocess.run(command, check=True, text=True, capture_output=True)
+    return int(done.stderr)

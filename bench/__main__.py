@@ -1,4 +1,4 @@
-"""python -m bench [NAMES…] [--json FILE] [--quick] [--threads N] [--data PATH]
+"""python -m bench [NAMES…] [--json FILE] [--quick] [--threads N]
 
 Runs the benches and prints a table for each work; what it measured goes to bench/results/NAME.json as well.
 """
@@ -41,12 +41,13 @@ def main() -> None:
         "--quick", action="store_true", help="few rounds: shows that it works, measures badly"
     )
     parser.add_argument("--threads", type=int, default=1, help="processor threads of each contestant")
-    parser.add_argument("--data", type=Path, help="the data set, for the benches that need one")
+    parser.add_argument("--data", type=Path, help="precision: the folder of classes to train on")
+    parser.add_argument("--epochs", type=int, default=4, help="precision: how long to train")
     arguments = parser.parse_args()
     for name in arguments.names:
         if name not in (*BENCHES, *ON_REQUEST):
             parser.error(f"no bench {name!r}; there are {', '.join((*BENCHES, *ON_REQUEST))}")
-    options = Options(arguments.quick, arguments.threads, arguments.data)
+    options = Options(arguments.quick, arguments.threads, arguments.data, arguments.epochs)
     torch.set_num_threads(options.threads)
     console, everything = Console(), {}
     RESULTS.mkdir(exist_ok=True)

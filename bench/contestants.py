@@ -1,9 +1,10 @@
 """The same training in five ways: plain PyTorch, PyTorch tuned by hand, Pellucid, Lightning, Keras.
 
-Each is a function of a `Job` and of `pause`, which it calls when all is built and then after every `job.steps` steps of one
-uninterrupted training. All train the same network of torchvision's with the same optimiser (SGD with momentum) on the same
-pictures, which lie in memory as uint8 and are permuted and normalised by batches. The rivals get their batches from one and the
-same generator, and whatever they offer beyond training (progress bars, loggers, checkpoints, summaries) is switched off.
+Each is a function of a `Job` and of `pause`, which it calls when all is built and then after every
+`job.steps` steps of one uninterrupted training. All train the same network of torchvision's with the same
+optimiser (SGD with momentum) on the same pictures, which lie in memory as uint8 and are permuted and
+normalised by batches. The rivals get their batches from one and the same generator, and whatever they offer
+beyond training (progress bars, loggers, checkpoints, summaries) is switched off.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ Pair = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Job:
-    """`network` makes a module without arguments. `pictures` is a file with "images" (n, 3, s, s) uint8 and "labels" (n,) int64, as
-    torch.save writes it. A turn is `steps` steps of `batch` pictures."""
+    """`network` makes a module without arguments. `pictures` is a file with "images" (n, 3, s, s) uint8 and
+    "labels" (n,) int64, as torch.save writes it. A turn is `steps` steps of `batch` pictures."""
 
     network: Callable[[], nn.Module]
     pictures: Path
@@ -77,7 +78,7 @@ def plain(job: Job, pause: Pause) -> None:
 
 
 def by_hand(job: Job, pause: Pause, *, bf16: bool) -> None:
-    """What somebody who knows PyTorch would write: channels-last, a fused optimiser, autocast where it pays."""
+    """What somebody who knows PyTorch would write: channels-last, a fused optimiser, and autocast or not."""
     images, labels = job.load()
     model = job.network().to(memory_format=torch.channels_last)
     optimiser = torch.optim.SGD(model.parameters(), LR, MOMENTUM, fused=True)
@@ -94,7 +95,8 @@ def by_hand(job: Job, pause: Pause, *, bf16: bool) -> None:
 
 
 def pellucid(job: Job, pause: Pause, *, run: Path | None) -> None:
-    """`fit` as it comes: automatic precision and memory format, guard, events with losses and gradient norm, recorder.
+    """`fit` as it comes: automatic precision and memory format, guard, events with losses and gradient norm,
+    recorder.
 
     With `run` it also keeps its log, recordings and checkpoints there.
     """
@@ -172,7 +174,7 @@ def lightning(job: Job, pause: Pause, *, bf16: bool) -> None:
 
 
 def keras(job: Job, pause: Pause) -> None:
-    """Keras 3 on torch. It trains the very same torch module, contiguous and without its own layers' conversions."""
+    """Keras 3 on torch, kindly treated: it trains the same torch module, not slower layers of its own."""
     os.environ["KERAS_BACKEND"] = "torch"
     import keras as K
 

@@ -1,8 +1,8 @@
 """Contestants that take turns, and what their turns cost.
 
-On a machine that others use as well, seconds mean little and ratios mean something only between neighbours in time. So the
-contestants go A B C A B C …, each turn is timed in processor seconds (of all threads of its process) and on the wall clock,
-and a contestant is compared with the first one round by round.
+On a machine that others use as well, seconds mean little and ratios mean something only between neighbours in
+time. So the contestants go A B C A B C …, each turn is timed in processor seconds (of all threads of its
+process) and on the wall clock, and a contestant is compared with the first one round by round.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of malloc.h
 
 @dataclass(frozen=True)
 class Options:
-    """`quick` proves that a bench works, on too few rounds to mean much. `data` is for the benches that ask for it."""
+    """`quick` shows that a bench works, in too few rounds to mean much; `data`, `epochs`: see `precision`."""
 
     quick: bool = False
     threads: int = 1
     data: Path | None = None
+    epochs: int = 4
 
     @property
     def rounds(self) -> int:
@@ -55,7 +56,8 @@ def nothing(turns: Turns) -> dict[str, object]:
 class Work:
     """What every contestant does in a turn: `amount` `unit`s. All are compared with the first of `turns`.
 
-    `skipped` says of those that cannot take part why. `findings` draws from the measured turns what the table does not show.
+    `skipped` says of those that cannot take part why. `findings` draws from the measured turns what the table
+    does not show.
     """
 
     title: str
@@ -69,8 +71,9 @@ class Work:
 
 @dataclass(frozen=True)
 class Summary:
-    """One contestant: units per second of either kind, medians over the rounds; how many times as fast as the first one in
-    processor time, as median, least and greatest of the rounds; and what its first turn cost, start-up included."""
+    """One contestant: units per second of either kind, medians over the rounds; how many times as fast as the
+    first one in processor time, as median, least and greatest of the rounds; and what its first turn cost,
+    start-up included."""
 
     per_cpu_second: float
     per_second: float
@@ -90,7 +93,7 @@ def interleave(work: Work) -> dict[str, list[Spent]]:
 
 
 def ratios(turns: Turns, one: str, other: str) -> list[float]:
-    """How many times as fast as `other` `one` was in processor time, by round; the first turns are left out."""
+    """How many times as fast as `other` was `one`, in processor time, by round; without the first turns."""
     pairs = zip(turns[one][1:], turns[other][1:], strict=True)
     return [theirs.cpu / ours.cpu for ours, theirs in pairs]
 
@@ -137,9 +140,9 @@ class _Stopwatch:
 def in_processes(contestants: Mapping[str, Callable[[Pause], None]]) -> Iterator[dict[str, Turn]]:
     """Each contestant in a fresh process of its own, of which only the one whose turn it is runs.
 
-    So none meets another's global settings, allocator or caches, and a framework that owns its loop can be stopped in
-    the middle of it. A contestant, which has to be picklable, calls `pause` when it is ready to begin, and again whenever
-    a turn is done. Raises RuntimeError when one fails; its traceback is on stderr.
+    So none meets another's global settings, allocator or caches, and a framework that owns its loop can be
+    stopped in the middle of it. A contestant, which has to be picklable, calls `pause` when it is ready to
+    begin, and again whenever a turn is done. Raises RuntimeError when one fails; its traceback is on stderr.
     """
     context = multiprocessing.get_context("spawn")
     started: dict[str, tuple[Any, Connection]] = {}
@@ -163,8 +166,8 @@ def in_processes(contestants: Mapping[str, Callable[[Pause], None]]) -> Iterator
 def keep_freed_memory() -> None:
     """Tell glibc's allocator never to give memory back to the system, where glibc is what there is.
 
-    Otherwise it depends on the accidents of a process's heap whether a training step faults its pages in anew,
-    which makes a quarter's difference between runs of the same loop.
+    Otherwise it depends on the accidents of a process's heap whether a training step faults its pages in
+    anew, which makes a quarter's difference between runs of the same loop.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

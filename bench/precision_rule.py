@@ -1,7 +1,8 @@
 """What the rule that chooses the precision stands on: fp32 and bf16, each contiguous and channels-last.
 
-For a grid of networks, sizes of picture and batches, training steps in the four modes take turns. Beside the table: what the rule
-can know of the network without a stopwatch, what it chooses, and how fast that is compared with the best mode.
+For a grid of networks, sizes of picture and batches, training steps in the four modes take turns. Beside the
+table: what the rule can know of the network without a stopwatch, what it chooses, and how fast that is
+compared with the best mode.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What the recorder costs, as a fraction of the time that the training's steps take. Aim: 5 % at most.
 
-A step of the training and a recording, written into a run folder, take turns. How many of each a whole training has is known
-from its recipe; so the fraction is (set-up + recordings · cost of one) / (steps · cost of one), evaluations left aside.
+A step of the training and a recording, written into a run folder, take turns. How many of each a whole
+training has is known from its recipe; so the fraction is (set-up + recordings · cost of one) / (steps · cost
+of one), evaluations left aside.
 """
 
 from __future__ import annotations

@@ -9,18 +9,7 @@ import pytest
 from pellucid import cli
 from pellucid.runs import checkpoint as checkpoints
 
-TRAIN = [
-    "train",
-    "digits-lenet5",
-    "--epochs",
-    "2",
-    "--save-every",
-    "0",
-    "--hardware.threads",
-    "1",
-    "--recorder.probes",
-    "0",
-]
+TRAIN = "train digits-lenet5 --epochs 2 --save-every 0 --hardware.threads 1 --recorder.probes 0".split()
 
 
 @pytest.fixture

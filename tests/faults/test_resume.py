@@ -12,42 +12,12 @@ from pellucid import cli
 from pellucid.runs import checkpoint as checkpoints
 
 # Saving after every step, so that many kills fall into the writing of a checkpoint.
-EVERYTHING = [
-    "digits-lenet5",
-    "--epochs",
-    "3",
-    "--batch-size",
-    "96",
-    "--save-every",
-    "0",
-    "--hardware.threads",
-    "1",
-    "--recorder.probes",
-    "2",
-    "--ema",
-    "0.9",
-    "--dropout",
-    "0.3",
-    "--clip-norm",
-    "1",
-    "--accumulate",
-    "2",
-    "--model.name",
-    "mlp-deep",
-    "--augment.flip",
-    "--augment.crop",
-    "2",
-    "--augment.cutout",
-    "8",
-    "--augment.mixup",
-    "0.4",
-    "--augment.cutmix",
-    "1",
-    "--schedule.name",
-    "one-cycle",
-    "--optim.name",
-    "adamw",
-]
+EVERYTHING = """
+    digits-lenet5 --epochs 16 --batch-size 96 --save-every 0 --hardware.threads 1 --recorder.probes 2
+    --ema 0.9 --dropout 0.3 --clip-norm 1 --accumulate 2 --model.name mlp-deep --augment.flip
+    --augment.crop 2 --augment.cutout 8 --augment.mixup 0.4 --augment.cutmix 1 --schedule.name one-cycle
+    --optim.name adamw
+""".split()
 
 SERVER = multiprocessing.get_context("forkserver")
 

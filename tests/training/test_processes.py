@@ -13,28 +13,10 @@ from pellucid import cli
 from pellucid.runs import checkpoint as checkpoints
 from pellucid.runs.folder import RunFolder
 
-TRAIN = [
-    "train",
-    "digits-lenet5",
-    "--epochs",
-    "2",
-    "--batch-size",
-    "90",
-    "--accumulate",
-    "2",
-    "--augment.crop",
-    "2",
-    "--augment.cutout",
-    "6",
-    "--hardware.threads",
-    "1",
-    "--optim.name",
-    "momentum",
-    "--optim.lr",
-    "0.05",
-    "--hardware.device",
-    "cpu",
-]
+TRAIN = """
+    train digits-lenet5 --epochs 2 --batch-size 90 --accumulate 2 --augment.crop 2 --augment.cutout 6
+    --hardware.threads 1 --optim.name momentum --optim.lr 0.05 --hardware.device cpu
+""".split()
 
 
 FSDP = ["--hardware.parallel", "fsdp"]

@@ -135,11 +135,16 @@ def _conclude(recipe: Recipe, prepared: Prepared, run: RunFolder, processes: Pro
 def evaluate_on(
     model: nn.Module, task: Task, data: Data, settings: Settings, *, split: str, step: int = 0
 ) -> Evaluation:
-    """Evaluate `model` on a split, with the precision and on the device that training it would choose."""
+    """Evaluate `model` on a split, on the device training would choose; in fp32 unless a precision was set.
+
+    What is reported of weights should be theirs alone, to the last sample: bf16 rounds some decisions away.
+    """
     if split not in data.splits:
         raise InputError(f"{data.info.name} has no split {split!r}; it has {', '.join(data.splits)}")
     processes = current_processes()
-    execution = choose_execution(model, data.info.shape, settings.hardware, processes, steps=0)
+    precision = settings.hardware.precision
+    hardware = replace(settings.hardware, precision="fp32" if precision == "auto" else precision)
+    execution = choose_execution(model, data.info.shape, hardware, processes, steps=0)
     model.to(execution.device)
     if execution.channels_last:
         model.to(memory_format=torch.channels_last)

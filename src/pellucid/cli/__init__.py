@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -33,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"pellucid {__version__}")
         return 0
     command, *rest = words
+    # On a busy machine torch's threads would spend most of their time spinning, waiting for one another.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         if command not in COMMANDS:
             raise unknown_name("command", command, COMMANDS)

@@ -17,16 +17,17 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from pellucid.inspection.cost import multiply_adds
+from pellucid.inspection.cost import multiply_adds, parameter_count
 from pellucid.tasks.task import Objective
 from pellucid.training.processes import Processes
 from pellucid.training.settings import HardwareSettings
 from pellucid.types.batch import Batch
 from pellucid.types.errors import InputError
 
-# Below this many multiply-adds a sample, casting costs more than the faster multiplication gains
-# (bench/training.py).
-_WORTH_BF16 = 10_000_000
+# Measured by bench/precision_rule.py. Where a weight is used only a few times for each picture, fetching and
+# casting it costs more than the faster multiplication gains; so does casting in a tiny network.
+_REUSE_FOR_BF16, _WORK_FOR_BF16 = 10, 10_000_000
+_REUSE_FOR_CHANNELS_LAST = 5
 _LOSS_TOLERANCE, _LEAST_COSINE = 0.05, 0.95
 
 
@@ -71,12 +72,16 @@ def choose_execution(
     steps.
     """
     device = choose_device(settings.device, processes)
+    work = multiply_adds(model, shape) or 0
+    reuse = work / max(1, parameter_count(model))
     precision = settings.precision
     if precision == "auto":
-        precision = "bf16" if _multiplies_bf16_fast(device) and _is_worth_bf16(model, shape) else "fp32"
+        worth = reuse >= _REUSE_FOR_BF16 and work >= _WORK_FOR_BF16
+        precision = "bf16" if worth and _multiplies_bf16_fast(device) else "fp32"
     channels_last = settings.memory_format == "channels-last"
     if settings.memory_format == "auto":
-        channels_last = precision == "bf16" and any(isinstance(m, nn.Conv2d) for m in model.modules())
+        convolves = any(isinstance(module, nn.Conv2d) for module in model.modules())
+        channels_last = convolves and reuse >= _REUSE_FOR_CHANNELS_LAST
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     threads = settings.threads or max(1, available // processes.local_world)
     compiled = settings.compile == "on" or (
@@ -112,11 +117,6 @@ def _multiplies_bf16_fast(device: torch.device) -> bool:
     if device.type == "cpu":
         return bool(torch.cpu.get_capabilities().get("amx_bf16"))
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
-
-
-def _is_worth_bf16(model: nn.Module, shape: tuple[int, ...]) -> bool:
-    cost = multiply_adds(model, shape)
-    return cost is not None and cost >= _WORTH_BF16
 
 
 def guard(

@@ -37,6 +37,13 @@ class Feed:
         )
         self.watched = "val" if "val" in data.splits else "test"
 
+    def describe(self) -> str:
+        """The way of the training samples, in a few words."""
+        source = self._sources["train"]
+        workers = self._workers(source)
+        by = f"{workers} worker{'s' if workers > 1 else ''}" if workers else "this process"
+        return f"data streamed by {by}" if source.streamed or workers else "data in memory"
+
     def training(self, start: int, stop: int) -> Generator[Batch, None, None]:
         """This process's share of the batches of steps `start` to `stop`; close it to end its workers."""
         source = self._sources["train"]

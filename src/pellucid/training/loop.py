@@ -84,7 +84,7 @@ def _events(session: Session, settings: Settings, stop: Callable[[], bool]) -> I
         session.total_steps,
         session.steps_per_epoch,
         session.parameters,
-        session.execution.describe(),
+        f"{session.execution.describe()} · {session.feed.describe()}",
     )
     yield from map(Noted, session.notes)
     if recorder.on:

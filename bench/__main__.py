@@ -41,7 +41,7 @@ def main() -> None:
         "--quick", action="store_true", help="few rounds: shows that it works, measures badly"
     )
     parser.add_argument("--threads", type=int, default=1, help="processor threads of each contestant")
-    parser.add_argument("--data", type=Path, help="precision: the folder of classes to train on")
+    parser.add_argument("--data", type=Path, help="precision, data_loading: a folder of pictures")
     parser.add_argument("--epochs", type=int, default=4, help="precision: how long to train")
     arguments = parser.parse_args()
     for name in arguments.names:

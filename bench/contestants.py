@@ -9,7 +9,9 @@ beyond training (progress bars, loggers, checkpoints, summaries) is switched off
 
 from __future__ import annotations
 
+import logging
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -138,6 +140,9 @@ def lightning(job: Job, pause: Pause, *, bf16: bool) -> None:
     """Lightning's Trainer, with its own switch for bf16, and channels-last by hand."""
     import lightning as L
 
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")  # hints for its users
+
     class Classifier(L.LightningModule):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
@@ -163,7 +168,7 @@ def lightning(job: Job, pause: Pause, *, bf16: bool) -> None:
     trainer = L.Trainer(
         accelerator="cpu",
         precision="bf16-mixed" if bf16 else "32-true",
-        max_steps=-1,
+        max_epochs=-1,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -177,6 +182,8 @@ def keras(job: Job, pause: Pause) -> None:
     """Keras 3 on torch, kindly treated: it trains the same torch module, not slower layers of its own."""
     os.environ["KERAS_BACKEND"] = "torch"
     import keras as K
+
+    warnings.simplefilter("ignore")  # hints for its users
 
     class Pausing(K.callbacks.Callback):  # type: ignore[misc]
         def on_train_batch_end(self, batch: int, logs: object = None) -> None:

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.measure import Options, Spent, Turns, Work, keep_freed_memory, ratios, timed
+from bench.measure import Options, Turns, Work, keep_freed_memory, ratios, timed
 from pellucid.inspection.cost import multiply_adds, parameter_count
 from pellucid.models.naming import build_model
 from pellucid.training.execution import choose_execution
@@ -27,6 +27,13 @@ GRID = {
     "cifar-resnet8": ((3, 32, 32), (3, 64, 64)),
     "cifar-resnet20": ((3, 32, 32),),
     "resnet18": ((3, 32, 32), (3, 64, 64), (3, 128, 128), (3, 224, 224)),
+    "mlp": ((1, 28, 28),),
+    "torchvision/vgg11": ((3, 64, 64),),
+    "torchvision/squeezenet1_1": ((3, 128, 128),),
+    "torchvision/densenet121": ((3, 64, 64),),
+    "torchvision/mobilenet_v2": ((3, 64, 64),),
+    "torchvision/shufflenet_v2_x0_5": ((3, 64, 64),),
+    "torchvision/convnext_tiny": ((3, 64, 64),),
 }
 BATCHES = (32, 128)
 MODES = {
@@ -93,17 +100,13 @@ def findings(name: str, shape: tuple[int, ...], turns: Turns) -> dict[str, objec
     model = build_model(name, inputs=shape, outputs=10)
     execution = choose_execution(model, shape, HardwareSettings(device="cpu"), Processes(), steps=0)
     chosen = execution.precision + " channels-last" * execution.channels_last
-    best = min(turns, key=lambda mode: _median(turns[mode]))
+    best = max(turns, key=lambda mode: statistics.median(ratios(turns, mode, "fp32")))
+    cost, parameters = multiply_adds(model, shape) or 0, parameter_count(model)
     return {
-        "multiply-adds, M": round((multiply_adds(model, shape) or 0) / 1e6, 2),
-        "parameters": parameter_count(model),
+        "multiply-adds, M": round(cost / 1e6, 2),
+        "parameters": parameters,
+        "multiply-adds a parameter": cost / parameters,
         "best": best,
         "the rule takes": chosen,
         "× the best": statistics.median(ratios(turns, chosen, best)),
     }
-
-
-def _median(spent: object) -> float:
-    assert isinstance(spent, list)
-    later: list[Spent] = spent[1:]
-    return statistics.median(turn.cpu for turn in later)

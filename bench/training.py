@@ -4,8 +4,9 @@ What is counted. Every contestant (see `bench.contestants`) runs in a process of
 that it needs; that, with its imports, is not counted. Then it trains once, without end, and is held after
 every block of steps; the blocks of the contestants alternate. The first block, with whatever a framework does
 at the start of a training, is shown apart; the others are the throughput: fetching, normalising, forward,
-backward, the optimiser's step, and what a framework adds to them. Validation is in no one's blocks. Of
-Pellucid's recordings those that fall into the blocks are counted; what they cost in all is the subject of
+backward, the optimiser's step, and what a framework adds to them. Every process keeps the memory it once had,
+so that none is slower for the accidents of its heap. Validation is in no one's blocks. Of Pellucid's
+recordings those that fall into the blocks are counted; what they cost in all is the subject of
 `bench.recorder`.
 """
 

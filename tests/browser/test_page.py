@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from pellucid.views import classification
 from pellucid.views.contents import Code, Steps, Table
 from pellucid.views.curves import Curve, over_training
 from pellucid.views.figure import Figure, Panel
@@ -126,6 +128,52 @@ def test_nothing_is_wider_than_the_window(page: Any, width: int) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     ends = page.locator("text.end").bounding_box()
     assert ends["x"] + ends["width"] <= width
+
+
+@dataclass(frozen=True)
+class _Scores:
+    label: str
+    support: int = 7
+    precision: float = 0.5
+    recall: float = 0.5
+    f1: float = 0.5
+
+
+def _named_page(names: list[str]) -> Page:
+    counts = np.full((len(names), len(names)), 12)
+    scores = [_Scores(name) for name in names]
+    matrix = classification.confusion_matrix(counts, names), classification.most_confused(counts, names)
+    chart = classification.per_class(scores), classification.per_class_table(scores)
+    return Page("names", "", (Section("Errors", matrix), Section("Classes", chart)))
+
+
+_LETTERS = {
+    "latin": "Tomato___Spider_mites_Two-spotted_spider_mite",
+    "hangul": "오리너구리" * 8,
+    "capitals": "ORNITHORHYNCHUS ANATINUS PLATYPUS" * 4,
+}
+
+
+@pytest.mark.parametrize(("width", "least"), [(400, 20), (1280, 50)])
+@pytest.mark.parametrize("letters", _LETTERS)
+@pytest.mark.parametrize("classes", [2, 3, 10])
+def test_long_class_names_leave_room(
+    browser: Any, tmp_path: Path, classes: int, letters: str, width: int, least: int
+) -> None:
+    path = tmp_path / "names.html"
+    names = [f"{index}{_LETTERS[letters]}{index}" for index in range(classes)]
+    path.write_text(_named_page(names).to_html(), encoding="utf-8")
+    tab = browser.new_page(viewport={"width": width, "height": 800})
+    tab.goto(path.as_uri())
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    cells = [cell.bounding_box()["width"] for cell in tab.locator("rect.cell").all()]
+    assert min(cells) >= least
+    bars, names_of = tab.locator("svg[aria-label^='F1']"), tab.locator("td:first-child").last
+    assert bars.bounding_box()["width"] >= 0.55 * min(width - 32, 560)
+    assert names_of.bounding_box()["width"] >= 100
+    ticks = [tick.bounding_box() for tick in tab.locator("text.tick").all()]
+    assert min(tick["x"] for tick in ticks) >= 0
+    tab.close()
 
 
 def test_words_keep_their_size_at_every_width(page: Any) -> None:

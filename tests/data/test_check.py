@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 
 from pellucid.data.check import check
+from pellucid.data.opening import open_data
+from pellucid.data.settings import DataSettings
 from pellucid.types.data_info import LeftOut
 from pellucid.types.errors import InputError
 
@@ -113,6 +115,50 @@ def test_arrays_that_do_not_fit_together(tmp_path: Path) -> None:
     report = check(tmp_path / "set.npz")
     assert report.broken
     assert report.faults == ("train has 3 pictures, but 2 labels",)
+
+
+@pytest.mark.parametrize("kind", ["folder", "arrays"])
+def test_the_division_is_that_of_training(make_folder: MakeFolder, tmp_path: Path, kind: str) -> None:
+    if kind == "folder":
+        path = make_folder({"set/cat": 20, "set/dog": 20}) / "set"
+        for index in range(12):
+            shutil.copyfile(path / f"cat/{index:03d}.png", path / f"cat/copy{index}.png")
+    else:
+        path = tmp_path / "set.npz"
+        pictures = np.random.default_rng(0).integers(0, 256, (40, 3, 16, 16), dtype=np.uint8)
+        pictures[30:] = pictures[:10]
+        np.savez(path, x_train=pictures, y_train=np.arange(40) % 2)
+    report, data = check(path), open_data(DataSettings(path=path))
+    assert report.samples == data.info.counts
+    assert tuple(report.counts["train"].values()) == data.info.class_counts
+    assert report.duplicates
+    assert not report.leaks
+    assert not report.broken
+
+
+@pytest.mark.parametrize("kind", ["arrays", "list", "folder"])
+def test_what_training_refuses_is_broken(make_folder: MakeFolder, tmp_path: Path, kind: str) -> None:
+    root = make_folder({"set/cat": 1, "set/dog": 1})
+    path = root / "set"
+    if kind == "arrays":
+        path = tmp_path / "set.npz"
+        np.savez(path, x_train=np.arange(32, dtype=np.uint8).reshape(2, 4, 4), y_train=[0, 1])
+    if kind == "list":
+        path = tmp_path / "list.csv"
+        path.write_text("path,label\nset/cat/000.png,a\nset/dog/000.png,b\n")
+    report = check(path)
+    assert report.broken
+    assert report.faults == ("no picture is left for test; give it more, or another division",)
+    with pytest.raises(InputError, match="no picture is left for test"):
+        open_data(DataSettings(path=path))
+
+
+def test_no_usable_picture_of_a_split_is_a_fault(make_folder: MakeFolder) -> None:
+    root = make_folder(BASIC)
+    for path in root.glob("test/*/*.png"):
+        path.write_bytes(b"")
+    report = check(root)
+    assert report.faults == ("none of the test pictures can be used; test/cat/000.png: the file is empty",)
 
 
 def test_a_table(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +151,30 @@ def test_a_picture_that_claims_to_be_huge_is_refused(monkeypatch: pytest.MonkeyP
         decode(stored(photo(8, 8), "PNG"))
 
 
+def test_a_large_picture_says_nothing_on_the_terminal(tmp_path: Path) -> None:
+    Image.new("1", (10000, 9000)).save(tmp_path / "large.png")  # more than Pillow warns of
+    code = (
+        "import sys; from pathlib import Path; from pellucid.data.decode import decode, header;"
+        "print(header(Path(sys.argv[1])).size, tuple(decode(Path(sys.argv[1]), 'L').shape))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "large.png")], capture_output=True, text=True, check=True
+    )
+    assert (ran.stdout, ran.stderr) == ("(9000, 10000) (1, 9000, 10000)\n", "")
+
+
+@pytest.mark.parametrize("error", [TypeError, KeyError, MemoryError])
+def test_a_mistake_of_ours_is_no_damaged_file(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def mistaken(*_: object) -> torch.Tensor:
+        raise error
+
+    monkeypatch.setattr(module, "_tensor", mistaken)
+    with pytest.raises(error):
+        decode(stored(photo(8, 8), "PNG"))
+
+
 def test_only_picture_formats_are_opened() -> None:
     eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n"
     with pytest.raises(InputError, match="not a JPEG"):
@@ -163,6 +189,20 @@ def test_rows_below_a_crop_are_not_needed(progressive: bool, subsampling: int) -
     part = Image.open(io.BytesIO(module._without_rows_below(data, 132)))
     assert part.size == (200, 132)
     assert np.array_equal(np.asarray(part)[:100], array(whole)[:100])
+
+
+def test_a_jpeg_with_fill_bytes_before_its_markers() -> None:
+    data = stored(photo(400, 200), "JPEG")
+    filled = data.replace(b"\xff\xdb\x00", b"\xff\xff\xff\xdb\x00").replace(
+        b"\xff\xc0\x00", b"\xff\xff\xc0\x00"
+    )
+    assert len(filled) > len(data)
+    draws = [0.02, 0.5, 0.2, 0.05] * 10
+    assert random_box(400, 200, (32, 32), draws, 0.01).top < 100
+    assert Image.open(io.BytesIO(module._without_rows_below(filled, 132))).size == (200, 132)
+    assert torch.equal(
+        decode_random(filled, (32, 32), "RGB", draws, 0.01), decode_random(data, (32, 32), "RGB", draws, 0.01)
+    )
 
 
 def test_a_crop_is_the_same_whether_or_not_the_rest_is_decoded() -> None:

@@ -70,6 +70,10 @@ def test_a_folder_without_them_is_not_idx(tmp_path: Path) -> None:
         (idx(pictures(2))[:9], "cut short in its header"),
         (idx(pictures(2))[:-1], "2 × 5 × 4 values are 40 bytes, the file has 39"),
         (idx(pictures(2)) + b"x", "the file has 41"),
+        (
+            struct.pack(">HBB3I", 0, 8, 3, 2**31, 2**31, 4),
+            "are 18,446,744,073,709,551,616 bytes, the file has 0",
+        ),
     ],
 )
 def test_damaged_files(tmp_path: Path, data: bytes, message: str) -> None:

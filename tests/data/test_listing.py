@@ -112,7 +112,9 @@ def test_a_picture_that_breaks_later_is_named(make_folder: MakeFolder) -> None:
     root = make_folder(BASIC)
     train = open_listing(find_folder(root), DataSettings(size=16)).splits["train"]
     (root / "train/cat/002.png").write_bytes(b"")
-    with pytest.raises(InputError, match=r"train/cat/002\.png: the file is empty"):
+    with pytest.raises(
+        InputError, match=r"train/cat/002\.png: the file is empty; `pellucid data check .*` finds"
+    ):
         train.fetch(torch.arange(7))
 
 

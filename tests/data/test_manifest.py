@@ -83,6 +83,20 @@ def test_rows_that_cannot_be_used_are_left_out(root: Path) -> None:
             "expected two classes or more in the column 'label', got .'cat'",
         ),
         ("path,label\na.png,cat\nb.png,dog", "none of its 2 pictures can be used; a.png: no such file"),
+        ("path,label\na.png,cat\nb.png,dog", r"list\.csv: none of"),
+        (
+            "path,label,split\npictures/000.png,cat,test\npictures/001.png,dog,test",
+            r"list\.csv: no row is of the split train; it has only test",
+        ),
+        (
+            "path,label,split\npictures/000.png,a,train\npictures/001.png,b,train\npictures/002.png,c,test",
+            r"list\.csv: test has 'c': a class that train does not have",
+        ),
+        (
+            "path,label,split\npictures/000.png,a,train\npictures/001.png,b,train\nnone.png,b,test",
+            r"list\.csv: none of the test pictures can be used; none\.png: no such file",
+        ),
+        ("path,label\npictures/000.png,a\npictures/001.png,b", r"list\.csv: no picture is left for test"),
         (
             "path,label,split\npictures/000.png,cat,training\npictures/001.png,dog,hidden",
             "line 3 has the split 'hidden'",
@@ -93,6 +107,24 @@ def test_what_cannot_be_used_is_one_line(root: Path, text: str, message: str) ->
     with pytest.raises(InputError, match=message) as caught:
         open_data(DataSettings(path=write(root, text)))
     assert "\n" not in str(caught.value)
+
+
+def test_a_row_that_is_listed_twice_is_left_out_and_told(root: Path) -> None:
+    rows = [f"pictures/{index:03d}.png,{'ab'[index % 2]}" for index in (0, 1, 2, 3, 4, 5, 2)]
+    data = open_data(DataSettings(path=write(root, "\n".join(["path,label", *rows]))))
+    (left,) = data.info.left_out
+    assert (left.path, left.reason) == ("pictures/002.png", "listed twice, in line 4 and again in line 8")
+    assert sum(data.info.counts.values()) == 6
+
+
+def test_a_list_beside_the_folder_of_its_pictures(root: Path) -> None:
+    write(
+        root, "path,label\n" + "\n".join(f"pictures/{index:03d}.png,{'ab'[index % 2]}" for index in range(6))
+    )
+    assert open_data(DataSettings(path=root)).info.classes == ("a", "b")
+    (root / "empty").mkdir()
+    with pytest.raises(InputError, match=r"only one class, 'pictures'.*; or give the list, .*list\.csv"):
+        open_data(DataSettings(path=root))
 
 
 def test_text_in_another_encoding(root: Path) -> None:

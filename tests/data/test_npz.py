@@ -66,7 +66,13 @@ def test_multilabel(path: Path) -> None:
 
 
 def test_a_split_is_held_out_where_there_is_none(path: Path) -> None:
-    write(path, x_train=np.concatenate([COLOUR] * 5), y_train=np.tile(LABELS, 5), x_test=None, y_test=None)
+    write(
+        path,
+        x_train=RANDOM.integers(0, 256, (30, 3, 5, 4), np.uint8),
+        y_train=np.tile(LABELS, 5),
+        x_test=None,
+        y_test=None,
+    )
     assert open_data(DataSettings(path=path)).info.counts == {"train": 24, "test": 6}
     folded = open_data(DataSettings(path=path, folds=3, fold=1))
     assert folded.info.counts == {"train": 20, "test": 10}
@@ -93,6 +99,27 @@ def test_size_and_channels_are_brought_to_what_is_asked() -> None:
         ({"y_train": LABELS + 0.5}, "y_train is float64 .*expected whole numbers"),
         ({"y_train": LABELS - 1}, "train has the label -1; expected 0 to 1"),
         ({"y_test": LABELS[:2] + 7}, "test has the label 8; expected 0 to 2"),
+        ({"y_train": LABELS * 500}, r"y_train has the labels 0, 500, 1000; expected 0 … 2 without gaps"),
+        ({"y_train": LABELS * 10**12}, r"y_train has the labels 0, 1000000000000, 2000000000000"),
+        ({"y_train": np.where(LABELS == 1, np.inf, LABELS)}, "y_train is float64 .*expected whole numbers"),
+        ({"y_train": np.where(LABELS == 1, np.nan, LABELS)}, "y_train is float64 .*expected whole numbers"),
+        ({"y_train": np.array([0, 1, 2, 0, 1, 2**64 - 1], np.uint64)}, "has the label 18446744073709551615"),
+        ({"y_test": np.eye(3, dtype=int)[:2]}, "test has labels of 2 dimensions, train of 1"),
+        (
+            {"x_train": COLOUR[:, :, :0], "x_test": COLOUR[:2, :, :0]},
+            r"pictures of \(3, 0, 4\); expected one",
+        ),
+        ({"classes": np.array("abc")}, r"classes is \(\); expected a list of names"),
+        ({"classes": np.array(["a", "a", "b"])}, "classes has the name 'a' twice"),
+        ({"x_valid": COLOUR}, "unknown array x_valid; the splits are called train, val and test"),
+        (
+            {"y_train": LABELS % 2, "classes": np.array(["a", "b", "c"]), "y_test": LABELS[1:3]},
+            "test has 'c'",
+        ),
+        (
+            {"x_train": COLOUR[:2], "y_train": LABELS[:2], "x_test": None, "y_test": None},
+            "no picture is left for test",
+        ),
         ({"classes": np.array(["a", "b"])}, "train has the label 2; expected 0 to 1$"),
         ({"y_train": LABELS * 0, "y_test": LABELS[:2] * 0}, "all training labels are 0"),
         ({"y_train": np.stack([LABELS] * 3, 1)}, "values other than 0 and 1"),
@@ -109,6 +136,18 @@ def test_what_cannot_be_used_is_one_line(path: Path, arrays: dict[str, object], 
         open_data(DataSettings(path=write(path, **arrays)))
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+def test_copies_stay_on_one_side(path: Path) -> None:
+    pictures = RANDOM.integers(0, 256, (40, 3, 5, 4), np.uint8)
+    write(path, x_train=np.tile(pictures, (2, 1, 1, 1)), y_train=np.arange(80) % 2, x_test=None, y_test=None)
+    for settings in (DataSettings(path=path), DataSettings(path=path, folds=5, fold=2)):
+        splits = open_data(settings).splits
+        train, test = (
+            {picture.numpy().tobytes() for picture in splits[name].inputs} for name in ("train", "test")
+        )
+        assert len(splits["test"]) == 16
+        assert not train & test
 
 
 def test_damaged_files(path: Path) -> None:

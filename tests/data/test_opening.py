@@ -21,7 +21,8 @@ MakeFolder = Callable[[Mapping[str, int]], Path]
 
 
 def arrays(path: Path) -> Path:
-    pictures, labels = np.zeros((10, 4, 4), np.uint8), np.arange(10) % 2
+    pictures = np.random.default_rng(0).integers(0, 256, (10, 4, 4), np.uint8)
+    labels = np.arange(10) % 2
     np.savez(path, x_train=pictures, y_train=labels)
     return path
 

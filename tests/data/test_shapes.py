@@ -15,6 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from pellucid.data import shapes as shapes_module
+from pellucid.data.opening import open_data
+from pellucid.data.settings import DataSettings
 from pellucid.data.shapes import CLASSES, Shapes, clip, open_shapes, scene
 from pellucid.data.shapes_colours import colour
 from pellucid.data.shapes_geometry import SHAPES
@@ -266,6 +269,27 @@ def test_open_shapes_gives_disjoint_balanced_splits() -> None:
     assert not train.streamed
     first = test.fetch(torch.tensor([0]))
     assert np.array_equal(first.inputs[0].numpy(), scene(0, 400, 32).image)
+
+
+def test_more_pictures_than_the_memory_is_for_are_streamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = open_shapes(size=32, train=300, test=20)
+    monkeypatch.setattr(shapes_module, "MEMORY_LIMIT", 3 * 32 * 32 * 320 - 1)
+    data = open_shapes(size=32, train=300, test=20)
+    assert data.splits["train"].streamed
+    assert (data.info.counts, data.info.class_counts) == (whole.info.counts, whole.info.class_counts)
+    assert data.info.shape == (3, 32, 32)
+    assert data.info.preprocessing.mean == pytest.approx(whole.info.preprocessing.mean, abs=0.02)
+    indices = torch.tensor([299, 3])
+    ours, theirs = (opened.splits["train"].fetch(indices) for opened in (data, whole))
+    assert torch.equal(ours.inputs, theirs.inputs)
+    assert torch.equal(ours.targets, theirs.targets)
+
+
+def test_streamed_shapes_keep_their_splits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shapes_module, "MEMORY_LIMIT", 0)
+    assert open_data(DataSettings(name="shapes", size=32)).splits["test"].streamed
+    with pytest.raises(InputError, match="leave out channels, validation and folds"):
+        open_data(DataSettings(name="shapes", size=32, folds=3))
 
 
 def test_a_linear_model_fails() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pellucid.data.settings import DataSettings
-from pellucid.data.splits import divide, held_out, in_fold
+from pellucid.data.splits import POOL_BELOW, divide, held_out, in_fold
 from pellucid.types.errors import InputError
 
 NAMES = [f"{index}.png" for index in range(200)]
@@ -31,6 +32,23 @@ def test_an_added_sample_moves_at_most_one_other() -> None:
     for extra in NAMES[50:]:
         after = held_out([*NAMES[:50], extra], [0] * 51, 0.2, "test")
         assert sum(a != b for a, b in zip(before, after[:50], strict=True)) <= 1
+
+
+@pytest.mark.parametrize("labels", [3, 6, 8, 12])
+def test_the_share_of_a_multi_label_set_is_right(labels: int) -> None:
+    sets = np.random.default_rng(labels).random((2000, labels)) < 0.4
+    strata = {f"{index}.png": tuple(np.flatnonzero(row)) for index, row in enumerate(sets)}
+    divided = divide({"train": list(strata)}, DataSettings(), str, strata.__getitem__, POOL_BELOW)
+    assert abs(len(divided["test"]) / 2000 - 0.2) <= 0.02
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 2)), min_size=1, max_size=60), st.integers(2, 5))
+def test_samples_of_one_name_stay_together(samples: list[tuple[int, int]], folds: int) -> None:
+    names, strata = [str(name) for name, _ in samples], [stratum for _, stratum in samples]
+    for chosen in (held_out(names, strata, 0.3, "test"), in_fold(names, strata, folds, 0)):
+        sides = set(zip(names, chosen, strict=True))
+        assert len(sides) == len(set(names))
 
 
 @pytest.mark.parametrize("folds", [2, 5, 7])

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from pellucid import cli
+from pellucid.runs.folder import RunFolder
 
 QUICK = ["--epochs", "1", "--hardware.threads", "1", "--recorder.probes", "0"]
 
@@ -53,6 +54,14 @@ def pictures(folder, count, seed=0):
         (["timm/no_such_net", "--data", "digits"], "no_such_net"),
         (["torchvision/resnet18", "--data", "digits"], "channels"),
         (["nothing.py:make", "--data", "digits"], "nothing.py"),
+        (["nothing/there", "--data", "digits"], "no recipe or model"),
+        (["digits-mlp", "--optim.name", "nesterov", "--optim.momentum", "0"], "momentum above 0"),
+        (["perceptron", "--data", "digits", "--optim.name", "muon"], "this network has none"),
+        (["digits-mlp", "--schedule.warmup", "inf"], "warmup must be at least 0, got inf"),
+        (["digits-mlp", "--schedule.name", "step", "--schedule.milestones", "inf"], "epochs that rise"),
+        (["digits-mlp", "--hardware.device", "meta"], "must be auto, cpu, cuda"),
+        (["resnet18", "--data", "digits", "--batch-size", "1"], "cannot be trained on 1 inputs"),
+        (["mlp", "--data", "diabetes"], "table-mlp"),
     ],
 )
 def test_train(capsys, tmp_path, monkeypatch, arguments, words):
@@ -134,8 +143,13 @@ def test_a_picture_that_cannot_be_read(capsys, tmp_path):
     assert cli.main(["train", "digits-lenet5", "--out", path, *QUICK]) == 0
     capsys.readouterr()
     (tmp_path / "text.png").write_text("a text file called .png")
-    assert "text.png" in told(capsys, "predict", path, str(tmp_path / "text.png"))
-    assert "nowhere.png" in told(capsys, "predict", path, str(tmp_path / "nowhere.png"))
+    pictures(tmp_path / "good", 1)
+    for name in ("text.png", "nowhere.png"):
+        assert cli.main(["predict", path, str(tmp_path / name), str(tmp_path / "good" / "0.png")]) == 1
+        out, err = capsys.readouterr()
+        assert name in err
+        assert err.count("\n") == 1
+        assert out.startswith(str(tmp_path / "good" / "0.png")), "the others are answered all the same"
     assert "at least one picture" in told(capsys, "predict", path)
 
 
@@ -157,3 +171,58 @@ def test_divergence_is_told_and_fails(capsys, tmp_path):
     assert status == 1
     assert "diverged" in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("return nn.Linear(1024, 10)", "cannot be trained on 2 inputs of shape (1, 32, 32)"),
+        (
+            "return nn.Sequential(nn.Flatten(), nn.Linear(1024, 20))",
+            "expected (samples, 10), a number for each class",
+        ),
+        ("return nn.Flatten()", "expected (samples, 10)"),
+        (
+            "return nn.Sequential(nn.Flatten(), nn.Linear(1024, 10).requires_grad_(False))",
+            "nothing to train for classifier",
+        ),
+        ("raise OSError('no more')", "no more"),
+    ],
+)
+def test_networks_of_the_users_own_that_do_not_fit(capsys, tmp_path, monkeypatch, body, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(f"from torch import nn\ndef make(*, inputs, outputs):\n    {body}\n")
+    assert words in told(capsys, "train", "mine.py:make", "--data", "digits", *QUICK)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_json_that_is_not_one(capsys, tmp_path):
+    for content in (b'{"schema": 1}', b"\xff\xfe", b"[]"):
+        (tmp_path / "run.json").write_bytes(content)
+        assert "run.json" in told(capsys, "report", str(tmp_path))
+
+
+def test_what_is_set_in_vain_is_told(capsys, tmp_path):
+    call = [
+        "train",
+        "digits-mlp",
+        "--optim.name",
+        "sgd",
+        "--optim.momentum",
+        "0.5",
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    assert cli.main([*call, *QUICK]) == 0
+    assert "optim.momentum is set, but sgd does not use it" in capsys.readouterr().out
+
+
+def test_a_second_process_touches_nothing(capsys, tmp_path):
+    path = tmp_path / "run"
+    assert cli.main(["train", "digits-lenet5", "--out", str(path), *QUICK]) == 0
+    capsys.readouterr()
+    before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    with RunFolder.open(path).locked():
+        error = told(capsys, "train", "digits-lenet5", "--out", str(path), *QUICK, "--resume")
+    assert "another process is writing" in error
+    assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before

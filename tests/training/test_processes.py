@@ -14,7 +14,7 @@ from pellucid.runs import checkpoint as checkpoints
 from pellucid.runs.folder import RunFolder
 
 TRAIN = """
-    train digits-lenet5 --epochs 2 --batch-size 90 --accumulate 2 --augment.crop 2 --augment.cutout 6
+    train digits-lenet5 --epochs 2 --batch-size 91 --accumulate 2 --augment.crop 2 --augment.cutout 6
     --hardware.threads 1 --optim.name momentum --optim.lr 0.05 --hardware.device cpu
 """.split()
 
@@ -45,8 +45,7 @@ def folder(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("runs")
     assert cli.main([*TRAIN, "--out", str(path / "alone")]) == 0
     ddp, fsdp = [*TRAIN, "--out", "ddp"], [*TRAIN, "--out", "fsdp", *FSDP]
-    torchrun(path, ddp, [*ddp, "--resume"], fsdp)
-    torchrun(path, [*fsdp, "--resume"])  # FSDP keeps groups of processes beyond their end, so by itself
+    torchrun(path, ddp, [*ddp, "--resume"], fsdp, [*fsdp, "--resume"])
     return path
 
 

@@ -87,7 +87,7 @@ def test_patience_remembers_the_best_and_ignores_nan():
     ("fields", "told"),
     [
         ({"name": "step"}, "milestones"),
-        ({"name": "step", "milestones": (5, 2)}, "must rise"),
+        ({"name": "step", "milestones": (5, 2)}, "epochs that rise"),
         ({"warmup": -1.0}, "warmup must be at least 0, got -1"),
         ({"floor": 1.5}, "floor must be between 0 and 1, got 1.5"),
     ],

@@ -5,6 +5,7 @@ process.
 import sys
 
 from pellucid import cli
+from pellucid.training.processes import join_processes
 
 
 def commands(words: list[str]) -> list[list[str]]:
@@ -19,4 +20,5 @@ def commands(words: list[str]) -> list[list[str]]:
 
 
 if __name__ == "__main__":
-    sys.exit(max(cli.main(command) for command in commands(sys.argv[1:])))
+    with join_processes("cpu"):
+        sys.exit(max(cli.main(command) for command in commands(sys.argv[1:])))

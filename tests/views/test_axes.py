@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pellucid.views.axes import Axis, decimate, number, percent, spans, thin
+from pellucid.views.axes import Axis, Span, crowded, decimate, isolated, number, percent, spans, thin
 from pellucid.views.marks import Bars, Lines
 
 
@@ -81,6 +81,26 @@ def test_percent_does_not_claim_certainty() -> None:
 
 def test_thin_keeps_every_nth_word_in_the_middle_of_its_cell() -> None:
     assert thin(["a", "b", "c", "d", "e"], 3) == ((0.5, "a"), (2.5, "c"), (4.5, "e"))
+
+
+def test_words_below_turn_where_those_beside_leave_no_room() -> None:
+    def axis(words: list[str]) -> Span:
+        return Span(0, len(words), False, thin(words))
+
+    assert not crowded(axis(["cat", "dog", "ant"]), axis(["cat", "dog", "ant"]))
+    two = axis(["a name of twenty let", "another of twenty le"])
+    assert crowded(two, two)
+    assert not crowded(axis(["twelve lette"] * 3), axis(["0"]))
+    assert crowded(axis(["twelve lette"] * 3), two)
+    assert not crowded(axis([]), two)
+
+
+def test_isolated_points_are_those_no_stroke_reaches() -> None:
+    hole = np.nan
+    y = np.array([1.0, hole, 2, 3, hole, hole, 4, np.inf, 5])
+    assert np.flatnonzero(isolated(np.arange(9.0), y)).tolist() == [0, 6, 8]
+    assert isolated(np.arange(1.0), np.ones(1)).tolist() == [True]
+    assert isolated(np.zeros(0), np.zeros(0)).tolist() == []
 
 
 def test_decimation_keeps_extremes_ends_and_holes() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pellucid.views import classification
-from pellucid.views.marks import Bars, Heat, Lines, Matrix
+from pellucid.views.marks import Bars, Heat, Lines, Matrix, Text
 
 COUNTS = np.array([[8, 2, 0], [1, 9, 0], [0, 5, 5]])
 CLASSES = ("cat", "dog", "ant")
@@ -67,7 +67,7 @@ def test_many_classes_are_a_map_and_no_thousand_elements() -> None:
 def test_most_confused_are_in_order_and_never_right() -> None:
     table = classification.most_confused(COUNTS, CLASSES)
     assert [row[:3] for row in table.rows] == [("ant", "dog", 5), ("cat", "dog", 2), ("dog", "cat", 1)]
-    assert table.rows[0][3] == "50.0 %"
+    assert table.rows[0][3] == "50.0\N{NO-BREAK SPACE}%"
 
 
 def test_hardest_class_comes_first_and_missing_scores_last() -> None:
@@ -79,13 +79,38 @@ def test_hardest_class_comes_first_and_missing_scores_last() -> None:
     table = classification.per_class_table(scores)
     assert [row[0] for row in table.rows] == ["b", "a", "c"]
     assert table.rows[2][2:] == (None, None, None)
-    (bars,) = classification.per_class(scores).panels[0].marks
+    bars = classification.per_class(scores).panels[0].marks[0]
     assert isinstance(bars, Bars)
     assert [name[0] for name in bars.names] == [
         "a",
         "b",
         "c",
     ]  # upwards: the hardest on top but for the missing
+
+
+def test_f1_of_many_classes_shows_both_ends_and_says_so() -> None:
+    scores = [Scores(f"class {index}", 5, 0.5, 0.5, index / 100) for index in range(100)]
+    scores += [Scores("absent", 0, np.nan, np.nan, np.nan)]
+    (panel,) = classification.per_class(scores).panels
+    bars, zero = panel.marks
+    assert isinstance(bars, Bars)
+    shown = [int(name.split(":")[0].split()[1]) for name in bars.names]
+    assert shown == [99, 98, 97, 96, 95, *range(19, -1, -1)]  # upwards: the hardest on top
+    assert np.diff(bars.at).tolist().count(2.0) == 1  # a gap where classes are left out
+    assert panel.y.ticks is not None
+    assert [word for _, word in panel.y.ticks][5] == "⋯"
+    assert "20 hardest and the 5 best of 100 classes. 1 class without an F1" in panel.caption
+    assert isinstance(zero, Text)  # a bar of no length is told from a row without one
+    assert zero.y == bars.at[-1]
+
+
+def test_f1_of_a_few_known_among_many_classes_shows_these() -> None:
+    scores = [Scores(f"class {index}", 5, 0.5, 0.5, 0.0 if index < 24 else np.nan) for index in range(1000)]
+    (panel,) = classification.per_class(scores).panels
+    assert len(panel.marks[0].at) == 24  # type: ignore[attr-defined]
+    assert panel.caption.startswith("The 24 classes with an F1. 976 classes without")
+    scores = [Scores(f"class {index}", 5, 0.5, 0.5, 0.0) for index in range(1000)]
+    assert "1,000 have an F1 of 0" in classification.per_class(scores).panels[0].caption
 
 
 def test_roc_names_the_worst_classes() -> None:

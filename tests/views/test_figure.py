@@ -11,7 +11,7 @@ import pytest
 
 from pellucid.types.errors import InputError
 from pellucid.views import html, mpl
-from pellucid.views.figure import Figure, Panel, beside
+from pellucid.views.figure import Figure, Panel, beside, even_columns
 from pellucid.views.marks import MARKS, Bars, Boxes, Heat, Image, Lines, Mark, Matrix, Text, Tiles, kind
 
 
@@ -109,3 +109,7 @@ def test_views_load_neither_torch_nor_matplotlib() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_even_columns_leave_no_orphan() -> None:
+    assert [even_columns(panels, 6) for panels in range(1, 15)] == [1, 2, 3, 4, 5, 6, 4, 4, 5, 5, 6, 6, 5, 5]

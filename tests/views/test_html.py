@@ -88,6 +88,33 @@ def test_a_hole_interrupts_the_line() -> None:
     assert next(drawn.iter("path")).get("d", "").count("M") == 2
 
 
+def test_a_line_of_one_point_is_a_dot() -> None:
+    once = Lines((np.array([1.0]),), (np.array([0.5]),), ("train",), ("orange",))
+    among_holes = Lines((np.arange(3.0),), (np.array([np.nan, 2, np.nan]),), ("",), ("blue",))
+    for line in (once, among_holes):
+        drawn = _svg(Figure((Panel((line,)),)))
+        dots = [group for group in drawn.iter("g") if group.get("fill") == f"var(--{line.colours[0]})"]
+        seen = [dot for dot in dots if dot not in list(drawn.find(".//g[@class='dots']") or ())]
+        assert [len(list(dot.iter("circle"))) for dot in seen] == [1]
+    whole = Lines((np.arange(70.0),), (np.arange(70.0),), ("",), ("blue",))
+    assert not list(_svg(Figure((Panel((whole,)),))).iter("circle"))
+
+
+def test_long_words_beside_an_axis_are_shortened_and_told_whole() -> None:
+    name = "Pepper,_bell___Bacterial_spot_of_the_leaves"
+    axis = Axis(ticks=((0.5, name), (1.5, "short")))
+    drawn = _svg(Figure((Panel((Matrix(np.eye(2)),), frame=(2, 2), x=axis, y=axis),)))
+    ticks = [each for each in drawn.iter("text") if each.get("class") == "tick"]
+    words = ["".join(each.itertext()) for each in ticks]
+    assert words == [f"{name}Pepper,_b…he_leaves", "short"] * 2
+
+
+def test_a_name_at_a_line_end_keeps_its_number() -> None:
+    line = Lines((np.arange(2.0),), (np.arange(2.0),), ("a class with a very long name 0.873",), ("blue",))
+    (end,) = [each for each in _svg(Figure((Panel((line,)),))).iter("text") if each.get("class") == "end"]
+    assert "".join(end.itertext()).endswith("0.873")
+
+
 def test_names_at_line_ends_do_not_overlap() -> None:
     x = np.array([0.0, 1.0])
     lines = tuple(Lines((x,), (np.array([0.0, 1.0]),), (f"run {index}",), ("blue",)) for index in range(6))

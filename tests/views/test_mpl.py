@@ -10,7 +10,7 @@ from matplotlib.figure import Figure as Canvas
 from pellucid.views.axes import Axis
 from pellucid.views.colours import ColourScale, light
 from pellucid.views.figure import Figure, Panel
-from pellucid.views.marks import Bars, Heat, Lines, Mark, Points
+from pellucid.views.marks import Bars, Heat, Lines, Mark, Matrix, Points
 
 
 def test_every_mark_is_drawn(figure: Figure) -> None:
@@ -29,6 +29,21 @@ def test_artists_have_the_data(marks: tuple[Mark, ...]) -> None:
     assert [(bar.get_y(), bar.get_height()) for bar in axes.patches[:2]] == [(0.5, 1.5), (0.5, -1.5)]
     np.testing.assert_array_equal(axes.collections[0].get_offsets(), [[0.5, 3]])
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("step", "loss")
+
+
+def test_a_line_of_one_point_is_a_dot() -> None:
+    lines = Lines(
+        (np.array([1.0]), np.arange(3.0)), (np.array([0.5]), np.arange(3.0)), ("", ""), ("ink",) * 2
+    )
+    (axes,) = Figure((Panel((lines,)),)).to_mpl().axes
+    assert [(drawn.get_marker(), drawn.get_markevery()) for drawn in axes.lines] == [("o", [0]), ("", [])]
+
+
+def test_long_words_leave_room_for_the_drawing() -> None:
+    axis = Axis(ticks=((0.5, "a name " * 16), (1.5, "b")))
+    canvas = Figure((Panel((Matrix(np.eye(2)),), frame=(2, 2), x=axis, y=axis),), columns=1).to_mpl()
+    canvas.draw_without_rendering()  # type: ignore[no-untyped-call]
+    assert canvas.axes[0].get_position().width > 0.5
 
 
 @pytest.mark.parametrize("frame", [(2, 2), None])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from pellucid.cli.tables import comparison_table
 from pellucid.reports.comparison import build_comparison, read_compared
 from pellucid.runs.atomic import write_file
 from pellucid.runs.folder import RunFolder
+from pellucid.runs.log import json_text
 from pellucid.types.errors import InputError
 
 ABOUT = """Put runs side by side: their numbers here, their curves and settings in a page.
@@ -40,10 +40,14 @@ def main(arguments: Sequence[str]) -> int:
         raise InputError(f"compare needs two runs or more, got {len(call.runs)}")
     runs = read_compared([RunFolder.open(path) for path in call.runs])
     if call.json:
-        print(json.dumps({run.name: dict(run.metrics) for run in runs}, indent=1))
+        print(json_text({run.name: run.metrics for run in runs}, indent=1))
         return 0
     console = Console(soft_wrap=True)
-    console.print(comparison_table({run.name: run.metrics for run in runs}, title="best weights, on test"))
+    console.print(
+        comparison_table(
+            {run.name: run.metrics for run in runs}, title="best weights, on test, unless said otherwise"
+        )
+    )
     write_file(call.out, build_comparison(runs).to_html())
     console.print(f"page: {call.out}")
     return 0

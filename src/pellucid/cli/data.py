@@ -29,7 +29,8 @@ def main(arguments: Sequence[str]) -> int:
         "check",
         help="find what is wrong with a data set",
         description="Class balance, sizes, unreadable files, duplicates, pictures in several splits. "
-        "The exit status is 1 if files cannot be read or a test picture was trained on. "
+        "The exit status is 1 if training would refuse the set or leave samples out, or tests on what it "
+        "trained on. "
         "Example: pellucid data check photos/",
     )
     command.add_argument(
@@ -88,39 +89,48 @@ def _balance(report: Report) -> Table:
 
 def _histogram(counts: Mapping[str, int]) -> str:
     shown = [f"{name} ({count:,})" for name, count in list(counts.items())[:SHOWN]]
-    rest = sum(list(counts.values())[SHOWN:])
-    return ", ".join(shown) + (f", {len(counts) - SHOWN} others ({rest:,})" if rest else "")
+    rest = list(counts.values())[SHOWN:]
+    others = f", {len(rest)} other{'' if len(rest) == 1 else 's'} ({sum(rest):,})" if rest else ""
+    return ", ".join(shown) + others
 
 
 def _findings(report: Report) -> Iterator[tuple[str, str, list[str]]]:
     """(mark, sentence, examples) of everything found, what is broken first."""
+    noun = "picture" if report.modes else "row"
     bad, note, good = "[red]✗[/]", "[yellow]![/]", "[green]✓[/]"
     for fault in report.faults:
         yield bad, fault, []
     if report.unreadable:
         reasons = [f"{left.path}: {left.reason}" for left in report.unreadable]
-        yield bad, f"{_number(report.unreadable, 'sample')} cannot be read; training leaves them out", reasons
+        yield bad, f"{_number(report.unreadable, 'sample')} cannot be used; training leaves them out", reasons
     if report.leaks:
-        yield bad, f"{_number(report.leaks, 'picture')} in more than one split", _joined(report.leaks)
+        yield bad, f"{_number(report.leaks, noun)} in more than one split", _joined(report.leaks)
     if report.conflicts:
         yield (
             note,
-            f"{_number(report.conflicts, 'picture')} under different labels",
-            _joined(report.conflicts),
+            f"{_number(report.conflicts, noun)} under different labels",
+            _joined(
+                [
+                    [f"{name} ({label or 'no label'})" for name, label in zip(*pair, strict=True)]
+                    for pair in zip(report.conflicts, report.conflict_labels, strict=True)
+                ]
+            ),
         )
     elsewhere = {*report.leaks, *report.conflicts}
     copies = [group for group in report.duplicates if group not in elsewhere]
     if copies:
-        yield note, f"{_number(copies, 'picture')} more than once in the same split", _joined(copies)
+        yield note, f"{_number(copies, noun)} more than once in the same split", _joined(copies)
     if report.near:
         first = set(report.near_leaks)
         pairs = [*report.near_leaks, *(pair for pair in report.near if pair not in first)]
         yield note, _look_alikes(report), [" ~ ".join(pair) for pair in pairs]
     missing = _without_samples(report)
     if missing:
-        yield note, f"no sample of a class: {', '.join(missing)}", []
+        yield note, "no sample of a class", missing
+    if report.multilabel:
+        yield note, "several labels a picture; train with --task.loss binary-cross-entropy", []
     if not report.unreadable and not report.faults:
-        yield good, "every file can be read", []
+        yield good, f"every {noun} can be used", []
     if not report.duplicates and not report.faults:
         yield good, "no duplicates", []
 
@@ -138,7 +148,7 @@ def _look_alikes(report: Report) -> str:
 
 def _without_samples(report: Report) -> list[str]:
     return [
-        f"{name!r} in {split}"
+        f"{name} in {split}"
         for split, counts in report.counts.items()
         for name, count in counts.items()
         if not count

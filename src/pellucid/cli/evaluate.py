@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,10 +14,13 @@ from pellucid.cli.arguments import parse
 from pellucid.cli.tables import metrics_table
 from pellucid.cli.train import with_data
 from pellucid.data.opening import open_data
-from pellucid.recipes.experiment import evaluate_on, keep_evaluation, open_run, restore
+from pellucid.data.settings import DataSettings
+from pellucid.recipes.experiment import OpenedRun, evaluate_on, keep_evaluation, open_run, restore
 from pellucid.recipes.general import find_recipe
 from pellucid.recipes.recipe import prepare
+from pellucid.runs.log import json_text
 from pellucid.training.processes import Processes, join_processes
+from pellucid.types.data_info import DataInfo
 from pellucid.types.errors import InputError
 from pellucid.types.evaluation import Evaluation
 
@@ -54,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
         )
     if processes.first:
         if call.json:
-            print(json.dumps({"split": call.split, "samples": len(evaluation.indices), **evaluation.metrics}))
+            print(json_text({"split": call.split, "samples": len(evaluation.indices), **evaluation.metrics}))
         else:
             title = f"{call.what} on {call.split}, {len(evaluation.indices):,} samples"
             Console(soft_wrap=True).print(metrics_table(evaluation.metrics, title=title))
@@ -67,12 +69,17 @@ def _of_run(call: Call, processes: Processes) -> Evaluation:
         raise InputError(f"{call.what} is a run and has its own weights; leave --weights out")
     opened = open_run(Path(call.what))
     model, step = restore(opened.folder, opened.recipe, opened.info, processes)
-    data = open_data(with_data(opened.recipe.data, call.data))
-    if data.info.classes != opened.info.classes or data.info.shape[0] != opened.info.shape[0]:
+    data = open_data(
+        _like(opened, with_data(opened.recipe.data, call.data)) if call.data else opened.recipe.data
+    )
+    if not call.data and data.info.fingerprint != opened.info.fingerprint:
         raise InputError(
-            f"{data.info.name} does not fit {call.what}: {len(data.info.classes)} classes of "
-            f"{data.info.shape[0]}-channel pictures, where the network knows {len(opened.info.classes)} "
-            f"of {opened.info.shape[0]}"
+            f"the data changed since {call.what} was trained; name them by --data to evaluate on them"
+        )
+    if (data.info.classes, data.info.shape) != (opened.info.classes, opened.info.shape):
+        raise InputError(
+            f"{data.info.name} does not fit {call.what}: {_kind(data.info)}, "
+            f"where the network knows {_kind(opened.info)}"
         )
     data = replace(data, info=replace(data.info, preprocessing=opened.info.preprocessing))
     task, settings = opened.recipe.task.build(opened.info), opened.recipe.training
@@ -81,6 +88,19 @@ def _of_run(call: Call, processes: Processes) -> Evaluation:
     if processes.first and not call.data:
         keep_evaluation(opened.folder, task, data, evaluation)
     return evaluation
+
+
+def _like(opened: OpenedRun, settings: DataSettings) -> DataSettings:
+    """`settings` that bring other pictures to the size and channels that the run's network knows."""
+    shape, channels = opened.info.shape, opened.info.preprocessing.channels
+    if len(shape) != 3 or shape[1] != shape[2]:
+        return settings
+    return replace(settings, size=shape[1], channels="L" if channels == "L" else "RGB", folds=0)
+
+
+def _kind(info: DataInfo) -> str:
+    classes = f"{len(info.classes)} classes ({', '.join(info.classes[:3])}, …) and " if info.classes else ""
+    return f"{classes}inputs of shape {info.shape}"
 
 
 def _of_network(call: Call) -> Evaluation:

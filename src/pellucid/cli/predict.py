@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import torch
 import tyro
+from torch import Tensor
 
 from pellucid.cli.arguments import parse
 from pellucid.data.decode import load_picture
@@ -18,6 +20,7 @@ from pellucid.inspection.modes import evaluation_mode
 from pellucid.recipes.experiment import open_run, restore
 from pellucid.training.processes import ALONE
 from pellucid.types.batch import Batch
+from pellucid.types.data_info import Preprocessing
 from pellucid.types.errors import InputError
 
 ABOUT = """What a run's network says of pictures, the most probable class first.
@@ -45,19 +48,30 @@ def main(arguments: Sequence[str]) -> int:
         raise InputError(f"{call.run} was trained on a table, not on pictures")
     size = opened.info.preprocessing.size or (opened.info.shape[1], opened.info.shape[2])
     preprocessing = replace(opened.info.preprocessing, size=size)
-    pictures = [load_picture(path, preprocessing) for path in call.images]
-    batch = Batch(torch.stack(pictures), torch.empty(0), torch.arange(len(pictures)))
+    pictures = dict(_readable(call.images, preprocessing))
+    if not pictures:
+        return 1
+    batch = Batch(torch.stack([*pictures.values()]), torch.empty(0), torch.arange(len(pictures)))
     batch = normalise(batch, preprocessing)
     model, _ = restore(opened.folder, opened.recipe, opened.info, ALONE)
     task = opened.recipe.task.build(opened.info)
     with evaluation_mode(model), torch.inference_mode():
         records = task.decode(task.forward(model, batch), batch)
-    for path, record in zip(call.images, records, strict=True):
+    for path, record in zip(pictures, records, strict=True):
         if call.json:
             print(json.dumps({"image": str(path), **asdict(record)}, default=_numbers))
         else:
             print(f"{path}: {record}")
-    return 0
+    return 0 if len(pictures) == len(call.images) else 1
+
+
+def _readable(paths: Sequence[Path], preprocessing: Preprocessing) -> Iterator[tuple[Path, Tensor]]:
+    """The pictures that can be read; what is wrong with the others is told, a line each."""
+    for path in paths:
+        try:
+            yield path, load_picture(path, preprocessing)
+        except (InputError, OSError) as error:
+            print(f"pellucid: {error}", file=sys.stderr)
 
 
 def _numbers(array: Any) -> Any:

@@ -58,7 +58,7 @@ def follow(events: Iterable[Event], console: Console, title: str) -> Event | Non
                         f"  stopped before step {last.step:,}: {last.description}", style="red", markup=False
                     )
                 case Finished() if last.reason == "early-stopping":
-                    console.print(f"  no improvement since step {last.best_step:,}: stopped early")
+                    console.print(f"  no improvement since step {last.best_step or 0:,}: stopped early")
                 case _:
                     pass
     return last

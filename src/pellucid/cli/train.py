@@ -20,7 +20,7 @@ from pellucid.cli.tables import metrics_table
 from pellucid.data.settings import DataSettings
 from pellucid.recipes.experiment import run_recipe
 from pellucid.recipes.general import find_recipe
-from pellucid.recipes.recipe import Recipe
+from pellucid.recipes.recipe import ModelSettings, Recipe
 from pellucid.runs.folder import free_path
 from pellucid.training.events import Diverged, Evaluated
 from pellucid.training.processes import join_processes
@@ -64,7 +64,17 @@ def read_call(arguments: Sequence[str]) -> Call:
     call = parse(Call, rest, command=f"train {name}", about=ABOUT, default=Call(find_recipe(name)))
     if call.resume and call.out is None:
         raise InputError("--resume needs --out RUN, the run to go on with")
-    return replace(call, recipe=replace(call.recipe, data=with_data(call.recipe.data, call.data)))
+    recipe = replace(
+        call.recipe, data=with_data(call.recipe.data, call.data), model=with_paths(call.recipe.model)
+    )
+    return replace(call, recipe=recipe)
+
+
+def with_paths(settings: ModelSettings) -> ModelSettings:
+    """`settings` with whole paths, so that the run is understood from any folder."""
+    path, _, factory = settings.name.rpartition(":")
+    name = f"{Path(path).resolve()}:{factory}" if path.endswith(".py") else settings.name
+    return replace(settings, name=name, weights=settings.weights and settings.weights.resolve())
 
 
 def with_data(settings: DataSettings, given: str) -> DataSettings:

@@ -17,7 +17,8 @@ class Report:
     and `modes` that of pictures. `duplicates` are groups of equal content, `near` pairs that look alike.
 
     Of these, `leaks` and `near_leaks` reach across splits: what is tested was trained on. `conflicts` are
-    duplicates with different labels. Samples are called by their path, or "train[17]".
+    duplicates with different labels; `conflict_labels` has these, in the same order. Samples are
+    called by their path, or "train[17]".
     """
 
     path: str
@@ -33,6 +34,8 @@ class Report:
     near: tuple[tuple[str, ...], ...]
     near_leaks: tuple[tuple[str, ...], ...]
     faults: tuple[str, ...]
+    multilabel: bool
+    conflict_labels: tuple[tuple[str, ...], ...]
 
     @property
     def broken(self) -> bool:
@@ -45,6 +48,7 @@ def check(path: Path, target: str = "") -> Report:
     seen = survey(path, target)
     groups = same(seen.contents)
     near = _look_alikes(seen, groups)
+    conflicts = _differing(groups, seen.labels)
     splits = dict.fromkeys(seen.splits)
     return Report(
         path=str(path),
@@ -56,10 +60,15 @@ def check(path: Path, target: str = "") -> Report:
         unreadable=seen.unreadable,
         duplicates=_named(seen, groups),
         leaks=_named(seen, _differing(groups, seen.splits)),
-        conflicts=_named(seen, _differing(groups, seen.labels)),
+        conflicts=_named(seen, conflicts),
         near=_named(seen, near),
         near_leaks=_named(seen, _differing(near, seen.splits)),
         faults=seen.faults,
+        multilabel=seen.multilabel,
+        conflict_labels=tuple(
+            tuple("|".join(seen.classes[label] for label in seen.labels[member]) for member in group)
+            for group in conflicts
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -32,24 +34,24 @@ EXTENSIONS = frozenset(
     | {".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm", ".pnm"}
 )
 
-# What Pillow's plug-ins raise at damaged files. A fuzzing test keeps this list honest.
+# What Pillow raises at damaged files. A fuzzing test keeps these lists honest.
 _DAMAGED = (
     OSError,
     SyntaxError,
     ValueError,
     EOFError,
-    IndexError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    MemoryError,
     NotImplementedError,
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,
 )
+# The same and what else its parsers stumble over; anywhere but at them these are mistakes of ours.
+_STUMBLED = (IndexError, KeyError, TypeError, AttributeError, ArithmeticError)
+
+# Pillow refuses pictures of more than 179 million pixels, and would warn on the terminal from half of that.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -88,7 +90,7 @@ def decode(source: Path | bytes, channels: str = "RGB") -> Tensor:
 def header(source: Path | bytes) -> Header:
     """Format, mode and size, from the first bytes alone."""
     try:
-        with Image.open(source if isinstance(source, Path) else io.BytesIO(source), formats=FORMATS) as image:
+        with _parsed(source if isinstance(source, Path) else io.BytesIO(source)) as image:
             height, width = _size(image)
             return Header(image.format or "", image.mode, (height, width))
     except _DAMAGED as error:
@@ -155,8 +157,8 @@ def _decode_part(
 
 
 def _no_more_than_needed(
-    data: bytes, image: Image.Image, box: Box, size: tuple[int, int]
-) -> tuple[Image.Image, int]:
+    data: bytes, image: ImageFile, box: Box, size: tuple[int, int]
+) -> tuple[ImageFile, int]:
     """The picture set to decode smaller, and not below the box; how many times smaller: 1, 2, 4 or 8."""
     if image.format != "JPEG":
         return image, 1
@@ -173,19 +175,29 @@ def _no_more_than_needed(
 def _without_rows_below(data: bytes, rows: int) -> bytes:
     """The same JPEG, its frame header changed to say `rows`: the decoder stops there and skips the rest."""
     position = 2
-    while data[position + 1] not in (0xC0, 0xC1, 0xC2):  # baseline, extended, progressive frame
-        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-    return data[: position + 5] + rows.to_bytes(2, "big") + data[position + 7 :]
+    while position + 7 <= len(data):
+        if data[position + 1] in (0xC0, 0xC1, 0xC2):  # baseline, extended, progressive frame
+            return data[: position + 5] + rows.to_bytes(2, "big") + data[position + 7 :]
+        filling = data[position + 1] == 0xFF  # any number of these may stand before a marker
+        position += 1 if filling else 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+    return data
 
 
 def _bytes(source: Path | bytes) -> bytes:
     return source if isinstance(source, bytes) else source.read_bytes()
 
 
-def _open(data: bytes) -> Image.Image:
-    image = Image.open(io.BytesIO(data), formats=FORMATS)
+def _open(data: bytes) -> ImageFile:
+    image = _parsed(io.BytesIO(data))
     image.decodermaxblock = max(len(data), 1)  # the whole file at once instead of 64 KiB at a time
     return image
+
+
+def _parsed(file: Path | io.BytesIO) -> ImageFile:
+    try:
+        return Image.open(file, formats=FORMATS)
+    except _STUMBLED as error:
+        raise ValueError("damaged") from error
 
 
 def _orientation(image: Image.Image) -> int:
@@ -194,7 +206,7 @@ def _orientation(image: Image.Image) -> int:
         return 1
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except _DAMAGED:
+    except (*_DAMAGED, *_STUMBLED):
         return 1
     return orientation if orientation in _TURNS else 1
 
@@ -206,6 +218,10 @@ def _size(image: Image.Image) -> tuple[int, int]:
 
 def _upright(image: Image.Image) -> Image.Image:
     orientation = _orientation(image)
+    try:
+        image.load()
+    except _STUMBLED as error:
+        raise ValueError("damaged") from error
     return image if orientation == 1 else image.transpose(_TURNS[orientation])
 
 

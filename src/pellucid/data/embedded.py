@@ -10,6 +10,7 @@ from pellucid.data.settings import DataSettings
 from pellucid.data.shapes import open_shapes as shapes
 from pellucid.data.source import Data
 from pellucid.data.tensors import InMemory
+from pellucid.types.errors import InputError
 
 
 def open_digits(settings: DataSettings) -> Data:
@@ -18,7 +19,15 @@ def open_digits(settings: DataSettings) -> Data:
 
 def open_shapes(settings: DataSettings) -> Data:
     """The world is drawn at the size asked for, not resized."""
-    return _arranged(shapes() if settings.size is None else shapes(settings.size), settings)
+    data = shapes() if settings.size is None else shapes(settings.size)
+    if not data.splits["train"].streamed:
+        return _arranged(data, settings)
+    if settings.channels == "L" or settings.validation or settings.folds:
+        raise InputError(
+            f"shapes of {settings.size} pixels are drawn while training, coloured, with the splits they have;"
+            " leave out channels, validation and folds, or lower size"
+        )
+    return data
 
 
 def _arranged(data: Data, settings: DataSettings) -> Data:

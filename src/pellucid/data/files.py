@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pellucid.data.crops import crop_draws
 from pellucid.data.decode import decode_centre, decode_random
 from pellucid.types.batch import Batch
 from pellucid.types.data_info import Preprocessing
+from pellucid.types.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -40,14 +42,21 @@ class Files:
         if size is None:
             raise ValueError("streamed pictures need a size")
         paths = [self.root / self.paths[index] for index in indices.tolist()]
-        if keys is None:
-            pictures = [decode_centre(path, size, channels, keep=self.preprocessing.keep) for path in paths]
-        else:
-            pictures = [
-                decode_random(path, size, channels, draws, self.smallest_crop)
-                for path, draws in zip(paths, crop_draws(keys).tolist(), strict=True)
-            ]
+        try:
+            pictures = self._decoded(paths, size, channels, keys)
+        except InputError as error:
+            raise InputError(f"{error}; `pellucid data check {self.root}` finds all such files") from error
         return Batch(torch.stack(pictures), self.targets[indices], indices)
+
+    def _decoded(
+        self, paths: Sequence[Path], size: tuple[int, int], channels: str, keys: Tensor | None
+    ) -> list[Tensor]:
+        if keys is None:
+            return [decode_centre(path, size, channels, keep=self.preprocessing.keep) for path in paths]
+        return [
+            decode_random(path, size, channels, draws, self.smallest_crop)
+            for path, draws in zip(paths, crop_draws(keys).tolist(), strict=True)
+        ]
 
     def to(self, device: str) -> Files:
         """Itself: pictures are decoded on the host, and batches go to the device."""

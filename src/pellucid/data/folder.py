@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from pellucid.data.decode import EXTENSIONS
-from pellucid.data.listing import Entry, Listing
+from pellucid.data.listing import Entry, Listing, printable
 from pellucid.data.splits import ALIASES
+from pellucid.types.data_info import LeftOut
 from pellucid.types.errors import InputError
+
+# Pictures by their names, but in formats that are not read.
+FOREIGN = frozenset({".heic", ".heif", ".avif", ".jp2", ".svg", ".raw", ".psd"})
 
 
 def find_folder(root: Path) -> Listing:
     """The classes under `root`, in natural order ("2" before "10"); a class may have folders within.
 
-    Splits may be called train(ing), val(id(ation)) or dev, test(ing). Other files and hidden folders are
-    passed over.
+    Splits may be called train(ing), val(id(ation)) or dev, test(ing). Links are followed, hidden folders
+    and what is no picture are passed over. Pictures that belong to no class are left out and named.
     """
     folders = _folders(root)
     if len(folders) == 1 and folders[0].name.lower() not in ALIASES and not _has_pictures(root):
         inner = _folders(folders[0])
         if inner and not _has_pictures(folders[0]):  # a folder around the set, as archives make
             return find_folder(folders[0])
-    splits = {ALIASES[folder.name.lower()]: folder for folder in folders if folder.name.lower() in ALIASES}
-    if "train" not in splits:
-        splits = {"train": root}
+    splits = _splits(root, folders)
     by_split = {split: _classes(folder) for split, folder in splits.items()}
     if not any(pictures for classes in by_split.values() for pictures in classes.values()):
         raise _nothing_found(splits["train"])
@@ -45,7 +48,39 @@ def find_folder(root: Path) -> Listing:
             entries += [
                 Entry(split, path.relative_to(root).as_posix(), (number,)) for path in classes.get(name, ())
             ]
-    return Listing(root.resolve().name, root, tuple(names), tuple(entries))
+    return Listing(
+        root.resolve().name,
+        root,
+        tuple(map(printable, names)),
+        tuple(entries),
+        left_out=_left_out(root, splits.values()),
+    )
+
+
+def _splits(root: Path, folders: Sequence[Path]) -> dict[str, Path]:
+    """The folder of each split; the root is that of "train" where the folders in it are classes."""
+    splits: dict[str, Path] = {}
+    for folder in folders:
+        split = ALIASES.get(folder.name.lower())
+        if split and splits.setdefault(split, folder) != folder:
+            raise InputError(
+                f"{root}: {splits[split].name} and {folder.name} both mean the split {split}; put them in one"
+            )
+    if not splits:
+        return {"train": root}
+    named = ", ".join(folder.name for folder in splits.values())
+    others = [folder.name for folder in folders if folder not in splits.values() and any(_walk(folder))]
+    if others:
+        shown = ", ".join(others[:4]) + (", …" if len(others) > 4 else "")
+        raise InputError(
+            f"{root}: {named} would be a split, but {shown} stand beside; move these away,"
+            f" or, if {named} is a class, rename it"
+        )
+    if "train" not in splits:
+        raise InputError(
+            f"{root}: has {named}, but no train; add the pictures to train on as {root / 'train'}"
+        )
+    return splits
 
 
 def natural(text: str) -> tuple[tuple[bool, int, str], ...]:
@@ -73,14 +108,43 @@ def _has_pictures(folder: Path) -> bool:
 
 def _classes(folder: Path) -> dict[str, list[Path]]:
     """The pictures of each class folder that has any, sorted."""
-    found = {child.name: _pictures(child) for child in _folders(folder)}
+    found = {
+        child.name: sorted(path for path in _walk(child) if is_picture(path.name))
+        for child in _folders(folder)
+    }
     return {name: pictures for name, pictures in found.items() if pictures}
 
 
-def _pictures(folder: Path) -> list[Path]:
-    return sorted(
-        Path(parent) / name for parent, _, names in os.walk(folder) for name in names if is_picture(name)
-    )
+def _walk(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """Pictures, readable or not, in `folder` and those within. A link to a folder above ends there."""
+    place = folder.resolve()
+    if place in above:
+        return
+    yield from (path for path in folder.iterdir() if is_picture(path.name) or _is_foreign(path.name))
+    for child in _folders(folder):
+        yield from _walk(child, (*above, place))
+
+
+def _is_foreign(name: str) -> bool:
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in FOREIGN
+
+
+def _left_out(root: Path, splits: Collection[Path]) -> tuple[LeftOut, ...]:
+    """Pictures beside the class folders, and those in a format that is not read."""
+    left_out = []
+    for folder in dict.fromkeys((root, *splits)):
+        loose = sorted(path for path in folder.iterdir() if path.is_file() and is_picture(path.name))
+        left_out += [LeftOut(_shown(path, root), "lies in no class folder") for path in loose]
+    for folder in splits:
+        for path in sorted(_walk(folder)):
+            if _is_foreign(path.name):
+                kind = path.suffix[1:].upper()
+                left_out.append(LeftOut(_shown(path, root), f"{kind} is not read; save it as JPEG or PNG"))
+    return tuple(left_out)
+
+
+def _shown(path: Path, root: Path) -> str:
+    return printable(path.relative_to(root).as_posix())
 
 
 def _nothing_found(folder: Path) -> InputError:

@@ -7,11 +7,11 @@ Big-endian: two zero bytes, the type of the values (8: uint8), the number of dim
 from __future__ import annotations
 
 import gzip
+import math
 import struct
 import zlib
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -37,7 +37,7 @@ def read_idx(path: Path) -> Tensor:
     if len(data) < start:
         raise InputError(f"{path}: the file is cut short in its header")
     shape = struct.unpack(f">{data[3]}I", data[4:start])
-    expected = int(np.prod(shape, dtype=np.int64))
+    expected = math.prod(shape)
     if len(data) - start != expected:
         raise InputError(
             f"{path}: {' × '.join(map(str, shape))} values are {expected:,} bytes,"

@@ -10,7 +10,7 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,7 +21,7 @@ from pellucid.data.decode import decode_centre, decode_thumbnail, header
 from pellucid.data.files import Files
 from pellucid.data.settings import DataSettings
 from pellucid.data.source import Data
-from pellucid.data.splits import divide
+from pellucid.data.splits import POOL_BELOW, divide, faults
 from pellucid.data.tensors import InMemory, class_counts, image_info
 from pellucid.types.data_info import DataInfo, LeftOut, Preprocessing
 from pellucid.types.errors import InputError
@@ -60,7 +60,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Listing:
-    """A set of picture files before any was opened. `left_out` are those that a manifest names in vain."""
+    """A set of picture files before any was opened. `left_out` are those seen at once to be of no use.
+
+    `manifest` is the file that lists them, where there is one; messages name it instead of `root`.
+    """
 
     name: str
     root: Path
@@ -68,6 +71,11 @@ class Listing:
     entries: tuple[Entry, ...]
     multilabel: bool = False
     left_out: tuple[LeftOut, ...] = ()
+    manifest: Path | None = None
+
+    @property
+    def where(self) -> Path:
+        return self.manifest or self.root
 
     def splits(self) -> dict[str, list[Entry]]:
         by_split: dict[str, list[Entry]] = {}
@@ -80,11 +88,11 @@ class Listing:
         every = (*self.left_out, *left_out)
         first = f"; {every[0].path}: {every[0].reason}" if every else ""
         if not entries:
-            raise InputError(f"{self.root}: none of its {len(every):,} pictures can be used{first}")
+            raise InputError(f"{self.where}: none of its {len(every):,} pictures can be used{first}")
         lost = {entry.split for entry in self.entries} - {entry.split for entry in entries}
         if lost:
-            raise InputError(f"{self.root}: none of the {min(lost)} pictures can be used{first}")
-        return Listing(self.name, self.root, self.classes, tuple(entries), self.multilabel, every)
+            raise InputError(f"{self.where}: none of the {min(lost)} pictures can be used{first}")
+        return replace(self, entries=tuple(entries), left_out=every)
 
 
 def open_listing(listing: Listing, settings: DataSettings) -> Data:
@@ -113,9 +121,9 @@ def each(listing: Listing, read: Callable[[Path], Result]) -> tuple[dict[Entry, 
             return read(listing.root / entry.path)
         except InputError as error:
             # The message names the file first; `left_out` has the path already.
-            return LeftOut(entry.path, str(error).partition(": ")[2])
+            return LeftOut(printable(entry.path), str(error).removeprefix(f"{listing.root / entry.path}: "))
         except OSError as error:
-            return LeftOut(entry.path, (error.strerror or str(error)).lower())
+            return LeftOut(printable(entry.path), (error.strerror or str(error)).lower())
 
     def attempt_all(entries: Sequence[Entry]) -> list[Result | LeftOut]:
         return [attempt(entry) for entry in entries]
@@ -126,6 +134,11 @@ def each(listing: Listing, read: Callable[[Path], Result]) -> tuple[dict[Entry, 
     pairs = list(zip(listing.entries, results, strict=True))
     read_well = {entry: result for entry, result in pairs if not isinstance(result, LeftOut)}
     return read_well, [result for result in results if isinstance(result, LeftOut)]
+
+
+def printable(path: str) -> str:
+    """A file's name that can be shown, whatever its bytes; what is not UTF-8 becomes "�"."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def targets_of(listing: Listing, entries: Sequence[Entry]) -> Tensor:
@@ -147,20 +160,56 @@ def _target_size(sizes: Sequence[tuple[int, int]], asked: int | None) -> tuple[t
     return (side, side), not (uniform and sizes[0][0] == sizes[0][1] <= side)
 
 
+def division(listing: Listing, settings: DataSettings) -> dict[str, list[Entry]]:
+    """The pictures of each split to train with. Where the set does not say, copies stay on one side."""
+    splits = listing.splits()
+    originals: Mapping[str, str] = {}
+    if settings.folds or settings.validation or splits.keys().isdisjoint({"val", "test"}):
+        originals = _originals(listing)
+    return divide(
+        splits,
+        settings,
+        lambda entry: originals.get(entry.path, entry.path),
+        lambda entry: entry.labels,
+        POOL_BELOW if listing.multilabel else 1,
+    )
+
+
+def faults_of(listing: Listing, divided: Mapping[str, Sequence[Entry]], settings: DataSettings) -> list[str]:
+    labels = {split: [entry.labels for entry in entries] for split, entries in divided.items()}
+    return faults(labels, listing.classes, listing.multilabel, settings)
+
+
 def _divided(listing: Listing, settings: DataSettings) -> dict[str, list[Entry]]:
-    splits = divide(listing.splits(), settings, lambda entry: entry.path, lambda entry: entry.labels)
-    for split in ("train", "test"):
-        if not splits.get(split):
-            raise InputError(
-                f"{listing.root}: no picture is left for {split}; give it more, or another division"
-            )
-    present = {label for entry in splits["train"] for label in entry.labels}
-    if len(present) < 2 and not listing.multilabel:
-        only = listing.classes[present.pop()]
-        raise InputError(
-            f"{listing.root}: only the class {only!r} has training pictures; two are needed to tell apart"
-        )
-    return splits
+    divided = division(listing, settings)
+    found = faults_of(listing, divided, settings)
+    if found:
+        raise InputError(f"{listing.where}: {found[0]}")
+    return divided
+
+
+def _originals(listing: Listing) -> dict[str, str]:
+    """The first path with the same content, of each path that may have any: whole files are rarely read."""
+    paths = sorted({entry.path for entry in listing.entries})
+    ends: dict[bytes, list[str]] = {}
+    for path in paths:
+        ends.setdefault(_ends(listing.root / path), []).append(path)
+    originals: dict[str, str] = {}
+    for alike in ends.values():
+        first: dict[bytes, str] = {}
+        for path in alike if len(alike) > 1 else ():
+            content = hashlib.sha256((listing.root / path).read_bytes()).digest()
+            originals[path] = first.setdefault(content, path)
+    return originals
+
+
+def _ends(path: Path) -> bytes:
+    """Length, first and last kilobyte."""
+    with path.open("rb") as file:
+        first = file.read(1024)
+        length = file.seek(0, os.SEEK_END)
+        file.seek(max(0, length - 1024))
+        return length.to_bytes(8, "big") + first + file.read()
 
 
 def _in_memory(listing: Listing, pictures: Mapping[Entry, Tensor], settings: DataSettings) -> Data:
@@ -198,14 +247,10 @@ def _fingerprint(listing: Listing, splits: Mapping[str, Sequence[Entry]]) -> str
     digest = hashlib.sha256()
     for split, entries in splits.items():
         for entry in entries:
-            with (listing.root / entry.path).open("rb") as file:
-                first = file.read(1024)
-                length = file.seek(0, os.SEEK_END)
-                file.seek(max(0, length - 1024))
-                digest.update(
-                    f"{split}\0{entry.path}\0{entry.labels}\0{length}\0".encode("utf-8", "surrogateescape")
-                )
-                digest.update(first + file.read())
+            ends = _ends(listing.root / entry.path)
+            length = int.from_bytes(ends[:8], "big")
+            about = f"{split}\0{entry.path}\0{entry.labels}\0{length}\0"
+            digest.update(about.encode("utf-8", "surrogateescape") + ends[8:])
     return digest.hexdigest()
 
 

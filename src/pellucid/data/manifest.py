@@ -45,6 +45,18 @@ def read_rows(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     return columns, rows
 
 
+def manifests(folder: Path) -> list[Path]:
+    """The CSV files in `folder` that list pictures with labels."""
+    found = []
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in (".csv", ".tsv") and path.is_file() and not path.name.startswith("."):
+            with path.open(encoding="utf-8-sig", errors="replace") as file:
+                columns = [name.strip().strip('"') for name in re.split("[,;\t]", file.readline())]
+            if is_manifest(columns) and _column(columns, LABEL_COLUMNS):
+                found.append(path)
+    return found
+
+
 def is_manifest(columns: Sequence[str]) -> bool:
     return _column(columns, PATH_COLUMNS) is not None
 
@@ -66,17 +78,26 @@ def read_manifest(path: Path) -> Listing:
             f"{path}: expected two classes or more in the column {label_column!r}, got {classes}"
         )
     number = {name: index for index, name in enumerate(classes)}
-    entries, left_out = [], []
+    every, entries, left_out = [], [], []
+    first_line: dict[Entry, int] = {}
     for line, (row, names) in enumerate(zip(rows, labels, strict=True), start=2):
         file = row[path_column].strip()
+        split = _split(row, split_column, f"{path}: line {line}")
+        entry = Entry(split, file, tuple(sorted({number[name] for name in names})))
+        every.append(entry)
         why = _fault(path.parent, file, names, multilabel)
+        if not why and first_line.setdefault(entry, line) != line:
+            why = f"listed twice, in line {first_line[entry]} and again in line {line}"
         if why:
             left_out.append(LeftOut(file or f"{path.name} line {line}", why))
-            continue
-        split = _split(row, split_column, f"{path}: line {line}")
-        entries.append(Entry(split, file, tuple(sorted({number[name] for name in names}))))
-    listing = Listing(path.stem, path.parent, tuple(classes), (), multilabel)
-    return listing.keep(entries, left_out)
+        else:
+            entries.append(entry)
+    listing = Listing(path.stem, path.parent, tuple(classes), tuple(every), multilabel, manifest=path)
+    listing = listing.keep(entries, left_out)
+    splits = listing.splits()
+    if "train" not in splits:
+        raise InputError(f"{path}: no row is of the split train; it has only {', '.join(splits)}")
+    return listing
 
 
 def _labels(cell: str) -> list[str]:

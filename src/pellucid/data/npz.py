@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from torch import Tensor
 
 from pellucid.data.arrays import Arrays
 from pellucid.types.errors import InputError
+
+SPLITS = ("train", "val", "test")
 
 
 def read_npz(path: Path) -> Arrays:
@@ -37,16 +40,40 @@ def read_npz(path: Path) -> Arrays:
         raise InputError(
             f"{path}: expected the arrays x_train and y_train (and x_test, y_test); it holds {names}"
         )
+    unknown = sorted(arrays.keys() - {"classes"} - {f"{axis}_{split}" for axis in "xy" for split in SPLITS})
+    if unknown:
+        raise InputError(f"{path}: unknown array {unknown[0]}; the splits are called train, val and test")
     splits = {}
-    for split in ("train", "val", "test"):
+    for split in SPLITS:
         pictures, labels = arrays.get(f"x_{split}"), arrays.get(f"y_{split}")
         if pictures is None and labels is None:
             continue
         if pictures is None or labels is None:
             raise InputError(f"{path}: {'x' if pictures is None else 'y'}_{split} is missing")
         splits[split] = (_pictures(pictures, f"{path}: x_{split}"), _labels(labels, f"{path}: y_{split}"))
-    classes = tuple(str(name) for name in arrays.get("classes", ()))
+    classes = _classes(arrays["classes"], f"{path}: classes") if "classes" in arrays else ()
+    if not classes:
+        _check_gaps(splits["train"][1], f"{path}: y_train")
     return Arrays(path.stem, str(path), splits, classes)
+
+
+def _classes(array: NDArray[np.generic], where: str) -> tuple[str, ...]:
+    if array.ndim != 1:
+        raise InputError(f"{where} is {array.shape}; expected a list of names, (classes,)")
+    names = tuple(str(name) for name in array)
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise InputError(f"{where} has the name {twice[0]!r} twice; give every class its own")
+    return names
+
+
+def _check_gaps(labels: Tensor, where: str) -> None:
+    present = torch.unique(labels).tolist() if labels.ndim == 1 else []
+    if len(present) > 1 and present[0] >= 0 and present[-1] >= len(present):
+        shown = ", ".join(map(str, present[:8])) + (", …" if len(present) > 8 else "")
+        raise InputError(
+            f"{where} has the labels {shown}; expected 0 … {len(present) - 1} without gaps, or `classes`"
+        )
 
 
 def _pictures(array: NDArray[np.generic], where: str) -> Tensor:
@@ -65,12 +92,17 @@ def _pictures(array: NDArray[np.generic], where: str) -> Tensor:
 def _labels(array: NDArray[np.generic], where: str) -> Tensor:
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
-    whole = array.dtype.kind in "iub" or (array.dtype.kind == "f" and bool((array == np.rint(array)).all()))
+    whole = array.dtype.kind in "iub" or (
+        array.dtype.kind == "f" and bool((np.isfinite(array) & (array == np.rint(array))).all())
+    )
     if array.ndim not in (1, 2) or not whole:
         raise InputError(
             f"{where} is {array.dtype} {array.shape}; expected whole numbers, (n,) or (n, classes)"
         )
     if array.ndim == 1:
+        extreme = max((int(value) for value in (array.min(initial=0), array.max(initial=0))), key=abs)
+        if abs(extreme) >= 1 << 53:
+            raise InputError(f"{where} has the label {extreme}; expected 0, 1, … without gaps")
         return torch.from_numpy(array.astype(np.int64))
     if not np.isin(array, (0, 1)).all():
         raise InputError(

@@ -9,7 +9,7 @@ from pellucid.data.arrays import Arrays, open_arrays
 from pellucid.data.folder import find_folder, is_picture
 from pellucid.data.idx import find_idx
 from pellucid.data.listing import Listing, open_listing
-from pellucid.data.manifest import is_manifest, read_manifest, read_rows
+from pellucid.data.manifest import is_manifest, manifests, read_manifest, read_rows
 from pellucid.data.npz import read_npz
 from pellucid.data.settings import DataSettings
 from pellucid.data.source import Data
@@ -72,7 +72,15 @@ def _recognise_folder(path: Path, target: str) -> Listing | Arrays | Table:
         archives = [child.name for child in children if child.suffix.lower() in ARCHIVES]
         if archives:
             raise InputError(f"{path}: holds the archive {archives[0]}; unpack it and give the folder")
-    return find_folder(path)
+    lists = manifests(path)
+    if len(lists) == 1 and sum(child.is_dir() for child in children) == 1:
+        return read_manifest(lists[0])  # beside the folder of the pictures it lists
+    try:
+        return find_folder(path)
+    except InputError as error:
+        if not lists:
+            raise
+        raise InputError(f"{error}; or give the list, {lists[0]}") from error
 
 
 def _is_home_of(name: str, path: Path) -> bool:

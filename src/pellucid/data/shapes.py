@@ -9,7 +9,9 @@ model can do better than chance.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,12 +21,15 @@ from pellucid.data.shapes_geometry import SHAPES
 from pellucid.data.shapes_render import Scene, render
 from pellucid.data.shapes_scene import layouts
 from pellucid.data.source import Data
-from pellucid.data.tensors import InMemory, image_info
+from pellucid.data.tensors import InMemory, class_counts, image_info
 from pellucid.types.batch import Batch
+from pellucid.types.data_info import DataInfo
 from pellucid.types.errors import InputError
 
 CLASSES = tuple(SHAPES)
 SIZES = (32, 512)
+MEMORY_LIMIT = 1 << 30  # bytes of rendered pictures that are kept in memory
+_RENDERED_AT_ONCE = 256
 
 
 def scene(seed: int, index: int, size: int = 64) -> Scene:
@@ -77,20 +82,44 @@ class Shapes:
         return self
 
     def in_memory(self) -> InMemory:
-        """All samples rendered at once."""
-        batch = self.fetch(torch.arange(self.count))
-        return InMemory(batch.inputs, batch.targets)
+        """All samples rendered."""
+        inputs = torch.empty(self.count, 3, self.size, self.size, dtype=torch.uint8)
+        targets = torch.empty(self.count, dtype=torch.int64)
+        for indices in torch.split(torch.arange(self.count), _RENDERED_AT_ONCE):
+            batch = self.fetch(indices)
+            inputs[indices], targets[indices] = batch.inputs, batch.targets
+        return InMemory(inputs, targets)
+
+    def labels(self) -> Tensor:
+        """(count,) int64, without rendering."""
+        scenes = layouts(self.seed, torch.arange(self.start, self.start + self.count))
+        return torch.tensor([layout.shapes[0].label for layout in scenes])
 
 
 def open_shapes(size: int = 64, train: int = 8000, test: int = 2000, seed: int = 0) -> Data:
-    """Classification of the main shape among ten; the splits are consecutive samples of one world."""
+    """Classification of the main shape among ten; the splits are consecutive samples of one world.
+
+    More pictures than 1 GiB are rendered when they are asked for.
+    """
     if train < 1 or test < 1:
         raise InputError(f"shapes: train and test must be at least 1, got {train} and {test}")
-    splits = {
-        "train": Shapes(seed, 0, train, size).in_memory(),
-        "test": Shapes(seed, train, test, size).in_memory(),
-    }
+    worlds = {"train": Shapes(seed, 0, train, size), "test": Shapes(seed, train, test, size)}
+    if 3 * size * size * (train + test) > MEMORY_LIMIT:
+        return Data(_streamed_info(worlds), worlds)
+    splits = {split: world.in_memory() for split, world in worlds.items()}
     return Data(image_info("shapes", CLASSES, splits), splits)
+
+
+def _streamed_info(worlds: Mapping[str, Shapes]) -> DataInfo:
+    """Statistics are those of the first training samples; the fingerprint is of what samples depend on."""
+    train = worlds["train"]
+    first = replace(train, count=min(train.count, _RENDERED_AT_ONCE)).in_memory()
+    return replace(
+        image_info("shapes", CLASSES, {"train": first}),
+        counts={split: len(world) for split, world in worlds.items()},
+        class_counts=class_counts(train.labels(), len(CLASSES)),
+        fingerprint=hashlib.sha256(repr((first.inputs[:1].tolist(), worlds)).encode()).hexdigest(),
+    )
 
 
 def _check_size(size: int) -> None:

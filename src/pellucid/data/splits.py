@@ -11,6 +11,7 @@ from pellucid.data.settings import DataSettings
 Row = TypeVar("Row")
 
 TEST_SHARE = 0.2  # of a set that comes without a test split
+POOL_BELOW = 25  # samples: a share of so many or more is right to within two points after rounding
 
 ALIASES = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -24,12 +25,14 @@ def divide(
     settings: DataSettings,
     name: Callable[[Row], str],
     stratum: Callable[[Row], Hashable],
+    smallest: int = 1,
 ) -> dict[str, list[Row]]:
     """The splits "train", "test" and perhaps "val", from what a set has.
 
     With `folds`, all samples are dealt out anew. Otherwise a set without "test" is tested on its "val",
     and one without either on a fifth of its training samples. A hash of each sample's `name` decides,
-    within each `stratum`.
+    within each `stratum`; samples of one name stay together. Strata of fewer than `smallest` samples count
+    as one: the sets of labels of a multi-label set can be as many as its samples.
     """
     result = {split: list(rows) for split, rows in splits.items()}
     if settings.folds:
@@ -42,42 +45,67 @@ def divide(
         result["test"] = result.pop("val")
     elif "test" not in result:
         pool = result["train"]
-        chosen = held_out([name(row) for row in pool], [stratum(row) for row in pool], TEST_SHARE, "test")
-        result = _separated(pool, chosen, "test")
+        names, strata = [name(row) for row in pool], [stratum(row) for row in pool]
+        result = _separated(pool, held_out(names, strata, TEST_SHARE, "test", smallest), "test")
     if settings.validation and "val" not in result:
         pool = result["train"]
-        chosen = held_out(
-            [name(row) for row in pool], [stratum(row) for row in pool], settings.validation, "val"
-        )
-        result |= _separated(pool, chosen, "val")
+        names, strata = [name(row) for row in pool], [stratum(row) for row in pool]
+        result |= _separated(pool, held_out(names, strata, settings.validation, "val", smallest), "val")
     return {split: result[split] for split in ("train", "val", "test") if split in result}
 
 
-def held_out(names: Sequence[str], strata: Sequence[Hashable], share: float, purpose: str) -> list[bool]:
+def faults(
+    labels: Mapping[str, Sequence[tuple[int, ...]]],
+    classes: Sequence[str],
+    multilabel: bool,
+    settings: DataSettings,
+) -> list[str]:
+    """What makes divided samples, given by their class numbers, unfit to train a classifier on.
+
+    That a rare class is missing from the training samples of one fold is no fault, nor is a rare label.
+    """
+    empty = [split for split in ("train", "test") if not labels.get(split)]
+    if empty:
+        return [f"no picture is left for {split}; give it more, or another division" for split in empty]
+    if multilabel:
+        return []
+    present = {label for row in labels["train"] for label in row}
+    if len(present) == 1:
+        only = classes[present.pop()]
+        return [f"only the class {only!r} has training pictures; two are needed to tell apart"]
+    if settings.folds:
+        return []
+    return [
+        f"{split} has {', '.join(repr(classes[label]) for label in unknown[:8])}"
+        f"{', …' if len(unknown) > 8 else ''}: a class that train does not have"
+        for split, rows in labels.items()
+        if (unknown := sorted({label for row in rows for label in row} - present))
+    ]
+
+
+def held_out(
+    names: Sequence[str], strata: Sequence[Hashable], share: float, purpose: str, smallest: int = 1
+) -> list[bool]:
     """Which samples are held out: of each stratum the `share` whose names have the smallest hashes.
 
-    So when a sample is added, at most one other changes sides. A stratum of two or more has at least one
-    on each side.
+    So when a sample is added, at most one other changes sides. A stratum of two or more names has at least
+    one on each side. Strata of fewer than `smallest` names count as one.
     """
-    numbers = [_hash(purpose, name) for name in names]
-    chosen = [False] * len(names)
-    for members in _members(strata).values():
-        count = min(max(round(share * len(members)), 1), len(members) - 1)
-        for member in sorted(members, key=numbers.__getitem__)[:count]:
-            chosen[member] = True
-    return chosen
+    members = _members(names, strata, purpose)
+    pooled = [name for group in members if len(group) < smallest for name in group]
+    members = [group for group in members if len(group) >= smallest]
+    held: set[str] = set()
+    for group in (*members, sorted(pooled, key=lambda name: _hash(purpose, name))):
+        count = min(max(round(share * len(group)), 1), max(0, len(group) - 1))
+        held.update(group[:count])
+    return [name in held for name in names]
 
 
 def in_fold(names: Sequence[str], strata: Sequence[Hashable], folds: int, fold: int) -> list[bool]:
-    """Part `fold` of `folds` equal parts (to within one sample), each with its share of every stratum."""
-    numbers = [_hash("fold", name) for name in names]
-    dealt = [
-        member for members in _members(strata).values() for member in sorted(members, key=numbers.__getitem__)
-    ]
-    chosen = [False] * len(names)
-    for member in dealt[fold::folds]:
-        chosen[member] = True
-    return chosen
+    """Part `fold` of `folds` equal parts (to within one name), each with its share of every stratum."""
+    dealt = [name for group in _members(names, strata, "fold") for name in group]
+    held = set(dealt[fold::folds])
+    return [name in held for name in names]
 
 
 def _separated(rows: Sequence[Row], chosen: Sequence[bool], split: str) -> dict[str, list[Row]]:
@@ -87,11 +115,15 @@ def _separated(rows: Sequence[Row], chosen: Sequence[bool], split: str) -> dict[
     }
 
 
-def _members(strata: Sequence[Hashable]) -> dict[Hashable, list[int]]:
-    members: dict[Hashable, list[int]] = {}
-    for index, stratum in enumerate(strata):
-        members.setdefault(stratum, []).append(index)
-    return members
+def _members(names: Sequence[str], strata: Sequence[Hashable], purpose: str) -> list[list[str]]:
+    """The names of each stratum in the order of their hashes; one in several is of its first sample's."""
+    first: dict[str, Hashable] = {}
+    for name, stratum in zip(names, strata, strict=True):
+        first.setdefault(name, stratum)
+    members: dict[Hashable, list[str]] = {}
+    for name, stratum in first.items():
+        members.setdefault(stratum, []).append(name)
+    return [sorted(group, key=lambda name: _hash(purpose, name)) for group in members.values()]
 
 
 def _hash(purpose: str, name: str) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from pellucid.data import arrays as of_arrays
+from pellucid.data import listing as of_listing
+from pellucid.data import tabular as of_table
 from pellucid.data.arrays import Arrays, check_arrays
 from pellucid.data.decode import decode_thumbnail
 from pellucid.data.duplicates import SIDE
-from pellucid.data.listing import Listing, each
+from pellucid.data.listing import Listing, each, printable
 from pellucid.data.opening import recognise
 from pellucid.data.settings import DataSettings
-from pellucid.data.splits import divide
 from pellucid.data.tabular import Table
 from pellucid.types.data_info import LeftOut
 from pellucid.types.errors import InputError
@@ -45,6 +47,7 @@ class Survey:
     modes: Mapping[str, int] = field(default_factory=dict)
     unreadable: tuple[LeftOut, ...] = ()
     faults: tuple[str, ...] = ()
+    multilabel: bool = False
 
 
 def survey(path: Path, target: str = "") -> Survey:
@@ -61,13 +64,19 @@ def _of_listing(listing: Listing, kind: str) -> Survey:
         return Survey(
             kind, listing.classes, (), (), (), (), unreadable=left_out, faults=("no picture can be read",)
         )
-    listing = listing.keep(list(seen), unreadable)
-    divided = divide(listing.splits(), DataSettings(), lambda entry: entry.path, lambda entry: entry.labels)
+    settings = DataSettings()
+    try:
+        listing = listing.keep(list(seen), unreadable)
+        divided = of_listing.division(listing, settings)
+        faults = of_listing.faults_of(listing, divided, settings)
+    except InputError as error:
+        faults = [str(error).removeprefix(f"{listing.where}: ")]
+        divided = replace(listing, entries=tuple(seen)).splits()
     rows = [(split, entry) for split, entries in divided.items() for entry in entries]
     return Survey(
         kind=kind,
         classes=listing.classes,
-        names=[entry.path for _, entry in rows],
+        names=[printable(entry.path) for _, entry in rows],
         splits=[split for split, _ in rows],
         labels=[entry.labels for _, entry in rows],
         contents=[seen[entry].digest for _, entry in rows],
@@ -75,6 +84,8 @@ def _of_listing(listing: Listing, kind: str) -> Survey:
         sizes=Counter(look.size for look in seen.values()),
         modes=Counter(look.mode for look in seen.values()),
         unreadable=left_out,
+        faults=tuple(faults),
+        multilabel=listing.multilabel,
     )
 
 
@@ -102,27 +113,24 @@ def _of_arrays(arrays: Arrays) -> Survey:
         return Survey("arrays of pictures", (), (), (), (), (), faults=(fault,))
     channels, height, width = arrays.splits["train"][0].shape[1:]
     total = sum(len(pictures) for pictures, _ in arrays.splits.values())
-    names, splits, labels = [], [], []
-    for split, (_, targets) in arrays.splits.items():
-        names += [f"{split}[{index}]" for index in range(len(targets))]
-        splits += [split] * len(targets)
-        labels += [_numbers(target) for target in targets.tolist()]
-    pictures = [picture for images, _ in arrays.splits.values() for picture in images.numpy()]
+    divided = of_arrays.division(arrays, DataSettings())
+    rows = [(split, *row) for split, chosen in divided.items() for row in chosen]
+    labels = arrays.labels()
+    thumbnails = {split: _thumbnails(pictures) for split, (pictures, _) in arrays.splits.items()}
+    pictures = {split: images.numpy() for split, (images, _) in arrays.splits.items()}
     return Survey(
         kind="arrays of pictures",
         classes=arrays.class_names(),
-        names=names,
-        splits=splits,
-        labels=labels,
-        contents=[hashlib.sha256(picture.tobytes()).digest() for picture in pictures],
-        thumbnails=np.concatenate([_thumbnails(images) for images, _ in arrays.splits.values()]),
+        names=[f"{own}[{index}]" for _, own, index in rows],
+        splits=[split for split, _, _ in rows],
+        labels=[labels[own][index] for _, own, index in rows],
+        contents=[hashlib.sha256(pictures[own][index].tobytes()).digest() for _, own, index in rows],
+        thumbnails=np.stack([thumbnails[own][index] for _, own, index in rows]),
         sizes={f"{height} × {width}": total},
         modes={"L" if channels == 1 else "RGB": total},
+        faults=tuple(of_arrays.faults_of(arrays, divided, DataSettings())),
+        multilabel=arrays.multilabel,
     )
-
-
-def _numbers(target: int | list[float]) -> tuple[int, ...]:
-    return tuple(np.flatnonzero(target).tolist()) if isinstance(target, list) else (target,)
 
 
 def _thumbnails(pictures: Tensor) -> NDArray[np.uint8]:
@@ -134,7 +142,7 @@ def _thumbnails(pictures: Tensor) -> NDArray[np.uint8]:
 
 
 def _of_table(table: Table) -> Survey:
-    divided = divide({"train": range(len(table.targets))}, DataSettings(), str, lambda row: 0)
+    divided = of_table.division(table, DataSettings())
     order = [(split, row) for split, rows in divided.items() for row in rows]
     return Survey(
         kind="table of numbers",
@@ -146,4 +154,5 @@ def _of_table(table: Table) -> Survey:
             table.features[row].numpy().tobytes() + table.targets[row].numpy().tobytes() for _, row in order
         ],
         unreadable=table.left_out,
+        faults=tuple(of_table.NO_ROW.format(split) for split, rows in divided.items() if not rows),
     )

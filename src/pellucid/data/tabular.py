@@ -30,16 +30,28 @@ class Table:
     left_out: tuple[LeftOut, ...] = ()
 
 
+NO_ROW = "no row is left for {}; give it more rows, or another division"
+
+
+def division(table: Table, settings: DataSettings) -> dict[str, list[int]]:
+    """The rows of each split to train with; rows of equal content stay on one side."""
+    first: dict[bytes, int] = {}
+    contents = [
+        features.numpy().tobytes() + target.numpy().tobytes()
+        for features, target in zip(table.features, table.targets, strict=True)
+    ]
+    names = [str(first.setdefault(content, row)) for row, content in enumerate(contents)]
+    return divide({"train": range(len(names))}, settings, names.__getitem__, lambda row: 0)
+
+
 def open_table(table: Table, settings: DataSettings) -> Data:
     """Features are standardised by the training split's statistics (`Preprocessing`); targets are kept."""
-    divided = divide({"train": range(len(table.targets))}, settings, str, lambda row: 0)
+    divided = division(table, settings)
     splits = {}
     for split, rows in divided.items():
         chosen = torch.tensor(rows, dtype=torch.int64)
         if not len(chosen):
-            raise InputError(
-                f"{table.name}: no row is left for {split}; give it more rows, or another division"
-            )
+            raise InputError(f"{table.name}: {NO_ROW.format(split)}")
         splits[split] = InMemory(table.features[chosen], table.targets[chosen])
     train = splits["train"].inputs.double()
     deviation = train.std(0, correction=0)

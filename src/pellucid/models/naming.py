@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from pathlib import Path
 
 from torch import nn
@@ -17,6 +18,8 @@ _TORCHVISION_OPTIONS: dict[str, dict[str, bool]] = {
     "googlenet": {"aux_logits": False, "init_weights": True},
     "inception_v3": {"aux_logits": False, "init_weights": True},
 }
+
+_KEPT = "network.py"
 
 
 def build_model(name: str, *, inputs: tuple[int, ...], outputs: int) -> nn.Module:
@@ -79,3 +82,17 @@ def _from_timm(name: str, *, inputs: tuple[int, ...], outputs: int) -> nn.Module
         raise unknown_name("model", f"timm/{name}", [f"timm/{other}" for other in timm.list_models()])
     model: nn.Module = timm.create_model(name, pretrained=False, num_classes=outputs, in_chans=channels)
     return model
+
+
+def keep_source(name: str, folder: Path) -> None:
+    """Copy the file of a network `path/to/file.py:factory` into `folder`; nothing to do for other names."""
+    path, _, _ = name.rpartition(":")
+    if path.endswith(".py"):
+        shutil.copyfile(path, folder / _KEPT)
+
+
+def source_of(name: str, folder: Path) -> str:
+    """`name`, or for a file that is no longer where it was, the copy that `keep_source` made in `folder`."""
+    path, _, factory = name.rpartition(":")
+    moved = path.endswith(".py") and not Path(path).exists() and (folder / _KEPT).exists()
+    return f"{folder / _KEPT}:{factory}" if moved else name

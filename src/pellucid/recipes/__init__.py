@@ -28,6 +28,9 @@ RECIPES: Registry[Callable[[], Recipe]] = Registry(
             "cifar-resnet20": "the 20-layer ResNet of He et al. on CIFAR-10",
             "cifar-resnet32": "the same with 32 layers",
         },
-        "tables": {"diabetes-mlp": "regression on scikit-learn's diabetes table, five-fold"},
+        "tables": {
+            "diabetes-mlp": "regression on scikit-learn's diabetes table, five-fold",
+            "table-mlp": "regression on any CSV table of numbers",
+        },
     },
 )

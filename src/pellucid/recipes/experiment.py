@@ -19,7 +19,7 @@ from torch import nn
 import pellucid
 from pellucid.data.source import Data
 from pellucid.inspection.cost import parameter_count
-from pellucid.models.naming import build_model
+from pellucid.models.naming import build_model, keep_source, source_of
 from pellucid.models.weights import load_state
 from pellucid.recipes.recipe import Prepared, Recipe, prepare
 from pellucid.recipes.serial import first_difference, from_dict, to_dict
@@ -55,18 +55,21 @@ def run_recipe(
     writes.
     """
     processes, run = current_processes(), RunFolder(path)
-    resume = processes.from_first(resume and (path / "run.json").exists())
-    if processes.first:
-        check_same(recipe, run) if resume else RunFolder.check_free(path)
-    prepared = prepare(recipe)
-    task, data = prepared.task, prepared.data
-    events = fit(prepared.model, task, data, recipe.training, run=run, resume=resume, stop=stop)
-    with contextlib.ExitStack() as stack, contextlib.closing(events):
+    with contextlib.ExitStack() as stack:
+        if processes.first:
+            stack.enter_context(run.locked())
+            resume = resume and run.begun
+            check_same(recipe, run) if resume else RunFolder.check_free(path)
+        resume = processes.from_first(resume)
+        prepared = prepare(recipe)
+        task, data = prepared.task, prepared.data
+        events = fit(prepared.model, task, data, recipe.training, run=run, resume=resume, stop=stop)
+        stack.enter_context(contextlib.closing(events))
         for event in events:
-            if isinstance(event, Started) and processes.first:
-                if not resume:  # only now, when nothing is left that could be refused
-                    RunFolder.create(path, describe(recipe, prepared, command))
-                stack.enter_context(run.locked())
+            if isinstance(event, Started) and processes.first and not resume:
+                # Only now, when nothing is left that could be refused.
+                RunFolder.create(path, describe(recipe, prepared, command))
+                keep_source(recipe.model.name, path)
             yield event
             if isinstance(event, Finished) and event.reason != "stopped":
                 yield _conclude(recipe, prepared, run, processes)
@@ -106,16 +109,27 @@ def _code_state() -> dict[str, Any] | None:
 
 
 def check_same(recipe: Recipe, run: RunFolder) -> None:
-    """Raise `InputError` unless the run is of this very recipe; how many workers read ahead may change."""
-    then = from_dict(Recipe, run.describe()["recipe"])
-    same_workers = replace(then.training.hardware, workers=recipe.training.hardware.workers)
-    then = replace(then, training=replace(then.training, hardware=same_workers))
-    difference = first_difference(to_dict(then), to_dict(recipe))
+    """Raise `InputError` unless the run is of this very recipe.
+
+    What decides neither weights nor data may differ: where the files lie (the data's fingerprint is
+    compared), how many workers read ahead, how often is saved.
+    """
+    difference = first_difference(_deciding(from_dict(Recipe, run.describe()["recipe"])), _deciding(recipe))
     if difference:
         raise InputError(
             f"{run.path} holds a run of another recipe ({difference}); "
             "resume it as it was, or use another --out"
         )
+
+
+def _deciding(recipe: Recipe) -> Any:
+    free = Settings()
+    hardware = replace(recipe.training.hardware, workers=free.hardware.workers)
+    training = replace(
+        recipe.training, hardware=hardware, save_every=free.save_every, tensorboard=free.tensorboard
+    )
+    model = replace(recipe.model, name=recipe.model.name.rpartition("/")[2], weights=None)
+    return to_dict(replace(recipe, data=replace(recipe.data, path=None), model=model, training=training))
 
 
 def _conclude(recipe: Recipe, prepared: Prepared, run: RunFolder, processes: Processes) -> Evaluated:
@@ -181,7 +195,8 @@ def open_run(path: Path) -> OpenedRun:
 
 def restore(run: RunFolder, recipe: Recipe, info: DataInfo, processes: Processes) -> tuple[nn.Module, int]:
     """The run's network with its best weights, or the last where none were judged yet, and their step."""
-    model = build_model(recipe.model.name, inputs=info.shape, outputs=recipe.task.outputs(info))
+    name = source_of(recipe.model.name, run.path)
+    model = build_model(name, inputs=info.shape, outputs=recipe.task.outputs(info))
     found = None
     if processes.first:
         best, last = (checkpoints.load_newest(run.checkpoints, name)[0] for name in ("best", "last"))

@@ -57,8 +57,8 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         return tuple(_read(get_args(kind)[0], item, where) for item in value)
     if kind is Path:
         return Path(value)
-    if kind is float and isinstance(value, int):
-        return float(value)
+    if kind is float and isinstance(value, (int, str)):
+        return float(value)  # JSON has no infinity; it is written as a word
     return value
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pellucid.data.settings import DataSettings
 from pellucid.recipes.recipe import ModelSettings, Recipe
 from pellucid.tasks.regression import RegressionSettings
@@ -24,4 +26,11 @@ def diabetes_mlp() -> Recipe:
     )
 
 
-RECIPES = {"diabetes-mlp": diabetes_mlp}
+def table_mlp() -> Recipe:
+    """One hidden layer on any table of numbers: `pellucid train table-mlp --data houses.csv --data.target
+    price`.
+    """
+    return replace(diabetes_mlp(), name="table-mlp", data=DataSettings())
+
+
+RECIPES = {"diabetes-mlp": diabetes_mlp, "table-mlp": table_mlp}

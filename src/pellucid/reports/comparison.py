@@ -52,15 +52,22 @@ def _read(run: RunFolder, name: str) -> Compared:
     if not evaluations:
         raise InputError(f"{run.path} has not been evaluated yet, so there is nothing to compare")
     kept = run.read_evaluation("test")
-    metrics = kept[0].metrics if kept else evaluations[-1]["metrics"]
-    return Compared(name, run.describe(), run.log.read("step"), evaluations, metrics)
+    if kept:
+        return Compared(name, run.describe(), run.log.read("step"), evaluations, kept[0].metrics)
+    last = evaluations[-1]
+    name = f"{name} (last weights, on {last['split']})"
+    return Compared(name, run.describe(), run.log.read("step"), evaluations, last["metrics"])
 
 
 def build_comparison(runs: Sequence[Compared]) -> Page:
     """A page with everything that tells the runs apart."""
     differing = different_settings(runs)
     sections = [
-        Section("Results", (metrics_table(runs),), "With the best weights, on the test split."),
+        Section(
+            "Results",
+            (metrics_table(runs),),
+            "With the best weights, on the test split, unless said otherwise.",
+        ),
         Section("Training", tuple(_curves(runs))),
         Section(
             "What was different",

@@ -17,7 +17,7 @@ from pellucid.types.evaluation import Evaluation
 from pellucid.types.recording import Probes, Recording
 from pellucid.views.contents import Code, Content, KeyNumber, KeyNumbers, Steps, Table
 from pellucid.views.curves import Curve, learning_rate, over_training
-from pellucid.views.figure import beside
+from pellucid.views.figure import beside, even_columns
 from pellucid.views.layers import (
     activation_statistics,
     dead_units,
@@ -29,9 +29,10 @@ from pellucid.views.layers import (
     weight_norms,
 )
 from pellucid.views.page import Page, Section
+from pellucid.views.words import counted
 
 _STEPS = 20  # as many recorded steps go into the page
-_ACROSS = 5  # panels beside one another
+_ACROSS = 6  # panels beside one another
 _PROBES = 3  # whose feature maps are shown
 
 
@@ -106,16 +107,11 @@ def _key_numbers(
             KeyNumber(
                 f"{seconds / 60:.1f} min" if seconds > 90 else f"{seconds:.0f} s",
                 "training",
-                f"{epochs:g} epochs",
+                "1 epoch" if epochs == 1 else f"{epochs:g} epochs",
             )
         )
-    numbers.append(
-        KeyNumber(
-            f"{steps[-1]['step']:,}" if steps else "0",
-            "steps",
-            f"batches of {description['recipe']['training']['batch_size']}",
-        )
-    )
+    taken, noun = counted(steps[-1]["step"] if steps else 0, "step").split()
+    numbers.append(KeyNumber(taken, noun, f"batches of {description['recipe']['training']['batch_size']}"))
     numbers.append(
         KeyNumber(f"{description['parameters']:,}", "weights", description["recipe"]["model"]["name"])
     )
@@ -171,7 +167,7 @@ def _learned(recordings: Sequence[Recording], probes: Probes | None) -> list[Sec
     with_maps = [recording for recording in recordings if recording.maps]
     if with_maps and probes is not None:
         scales = map_scales(with_maps)
-        columns = min(_ACROSS, 1 + len(with_maps[0].maps))
+        columns = even_columns(1 + len(with_maps[0].maps), _ACROSS)
         count = min(_PROBES, *(len(maps) for maps in with_maps[0].maps.values()))
         contents = tuple(
             Steps(
@@ -222,7 +218,9 @@ def _left_out(data: Mapping[str, Any]) -> str:
     if not left:
         return ""
     named = "; ".join(f"{each['path']} ({each['reason']})" for each in left[:5])
-    return f"{len(left)} files could not be used and were left out: {named}{'; …' if len(left) > 5 else ''}."
+    verb = "was" if len(left) == 1 else "were"
+    more = "; …" if len(left) > 5 else ""
+    return f"{counted(len(left), 'file')} could not be used and {verb} left out: {named}{more}."
 
 
 def _reproduce(description: Mapping[str, Any]) -> Section:

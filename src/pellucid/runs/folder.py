@@ -19,11 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.runs.atomic import read_arrays, write_arrays, write_file
-from pellucid.runs.log import Log
+from pellucid.runs.log import Log, json_text
 from pellucid.types.errors import InputError
 from pellucid.types.evaluation import Evaluation
 
-_RUN = "run.json"
+_RUN, _LOCK = "run.json", ".lock"
+_PARTS = {"recipe", "data", "command", "versions", "platform", "parameters", "code", "started"}
 _COLUMNS = ("indices", "targets", "outputs")
 _PICTURE = "picture:"
 
@@ -42,22 +43,17 @@ class RunFolder:
     def create(cls, path: Path, description: Mapping[str, Any]) -> Self:
         """Make a new run with `description` as its run.json. Raises `InputError` where `check_free` does."""
         cls.check_free(path)
-        write_file(path / _RUN, json.dumps({"schema": 1, **description}, indent=1) + "\n")
+        write_file(path / _RUN, json_text({"schema": 1, **description}, indent=1) + "\n")
         return cls(path)
 
     @staticmethod
     def check_free(path: Path) -> None:
         """Raise `InputError` if there is anything at `path` already."""
-        ground = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
-        if not ground.is_dir():
-            raise InputError(f"{ground} is a file; a run needs a folder of its own, name another by --out")
-        if not os.access(ground, os.W_OK):
-            raise InputError(f"{ground} may not be written to; name another folder by --out")
         if (path / _RUN).exists():
             raise InputError(
                 f"{path} already holds a run; go on with it by --resume, or name another folder by --out"
             )
-        if path.exists() and any(entry.name != ".lock" for entry in path.iterdir()):
+        if path.exists() and any(entry.name != _LOCK for entry in path.iterdir()):
             raise InputError(f"{path} is not empty and holds no run; name another folder by --out")
 
     @classmethod
@@ -66,13 +62,22 @@ class RunFolder:
             raise InputError(f"{path} is not a run folder: it has no {_RUN}")
         return cls(path)
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is a run in the folder."""
+        return (self.path / _RUN).exists()
+
     def describe(self) -> dict[str, Any]:
         """The content of run.json."""
         try:
             description = json.loads((self.path / _RUN).read_text())
-        except json.JSONDecodeError as error:
+        except ValueError as error:
             raise InputError(f"{self.path / _RUN} is damaged: {error}") from None
-        if not isinstance(description, dict) or description.get("schema") != 1:
+        if (
+            not isinstance(description, dict)
+            or description.get("schema") != 1
+            or not set(description) >= _PARTS
+        ):
             raise InputError(
                 f"{self.path / _RUN} was not written by this version of Pellucid (schema 1 expected)"
             )
@@ -103,18 +108,47 @@ class RunFolder:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the run for writing, so that no other process trains into it at the same time."""
-        if os.name == "nt":
-            yield  # Windows refuses to rename open files, which is guard enough
-            return
-        import fcntl
+        """Hold the run for writing, so that no other process trains into it; made for that where it is not
+        yet there.
 
-        with open(self.path / ".lock", "w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise InputError(f"another process is writing to {self.path} at this moment") from None
-            yield
+        If no run has begun by the end, nothing is left behind. Raises `InputError` if another process holds
+        it.
+        """
+        self._check_ground()
+        made = [path for path in (self.path, *self.path.parents) if not path.exists()]
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            with _held(self.path / _LOCK):
+                yield
+        finally:
+            if not (self.path / _RUN).exists():
+                (self.path / _LOCK).unlink(missing_ok=True)
+                for path in made:
+                    with contextlib.suppress(OSError):  # something else is in it by now
+                        path.rmdir()
+
+    def _check_ground(self) -> None:
+        ground = next(parent for parent in (self.path, *self.path.absolute().parents) if parent.exists())
+        if not ground.is_dir():
+            raise InputError(f"{ground} is a file; a run needs a folder of its own, name another by --out")
+        if not os.access(ground, os.W_OK):
+            raise InputError(f"{ground} may not be written to; name another folder by --out")
+
+
+@contextlib.contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """An exclusive lock on a file."""
+    if os.name == "nt":
+        yield  # Windows refuses to rename open files, which is guard enough
+        return
+    import fcntl
+
+    with open(path, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"another process is writing to {path.parent} at this moment") from None
+        yield
 
 
 def free_path(wanted: Path) -> Path:

@@ -20,7 +20,7 @@ class Log:
         self.path = path
 
     def append(self, kind: str, step: int, values: Mapping[str, Any]) -> None:
-        line = json.dumps({"kind": kind, "step": step, **_finite(values)}, allow_nan=False)
+        line = json_text({"kind": kind, "step": step, **values})
         with open(self.path, "ab+") as file:
             torn = file.tell() > 0 and (file.seek(-1, 2), file.read(1))[1] != b"\n"
             file.write(("\n" if torn else "").encode() + line.encode() + b"\n")
@@ -40,7 +40,7 @@ class Log:
     def _lines(self) -> Iterator[dict[str, Any]]:
         if not self.path.exists():
             return
-        for line in self.path.read_text().splitlines():
+        for line in self.path.read_text(errors="replace").splitlines():
             try:
                 value = json.loads(line)
             except json.JSONDecodeError:
@@ -49,9 +49,16 @@ class Log:
                 yield value
 
 
+def json_text(value: Any, indent: int | None = None) -> str:
+    """Strict JSON: NaN and infinity, which it lacks, are the words "nan", "inf" and "-inf"."""
+    return json.dumps(_finite(value), indent=indent, allow_nan=False)
+
+
 def _finite(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 

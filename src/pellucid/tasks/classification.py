@@ -74,7 +74,7 @@ class ClassificationSettings(TaskSettings):
 
     def outputs(self, info: DataInfo) -> int:
         if not info.classes:
-            raise InputError(f"{info.name} has no classes, only values; use the task regression")
+            raise InputError(f"{info.name} has no classes, only values; train it with the recipe table-mlp")
         if len(info.classes) == 1 and not info.multilabel:
             raise InputError(
                 f"{info.name} has one class only, {info.classes[0]!r}; classification needs two or more"
@@ -86,7 +86,7 @@ class ClassificationSettings(TaskSettings):
         if info.multilabel and self.loss not in ("binary-cross-entropy", "focal"):
             raise InputError(
                 f"{info.name} has several labels a picture, {self.loss} needs exactly one; "
-                "use the loss binary-cross-entropy or focal"
+                "use --task.loss binary-cross-entropy or focal"
             )
         weights, positive_weights = self._weights(info)
         return Classification(self, info.classes, info.multilabel, weights, positive_weights)
@@ -165,6 +165,11 @@ class Classification:
 
     def criterion(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The loss of one head, in float32 whatever the network's precision; targets as in `ops.losses`."""
+        if logits.ndim != 2 or logits.shape[1] != len(self.classes):
+            raise InputError(
+                f"the network gives outputs of shape {tuple(logits.shape)}; "
+                f"expected (samples, {len(self.classes)}), a number for each class"
+            )
         logits = logits.float()
         weights, positive_weights = self._row(self.weights, logits), self._row(self.positive_weights, logits)
         settings, smoothing = self.settings, self.settings.label_smoothing

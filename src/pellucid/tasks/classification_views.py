@@ -20,6 +20,7 @@ from pellucid.views.figure import beside
 from pellucid.views.layers import probe_confidence
 from pellucid.views.page import Section
 from pellucid.views.pictures import probe_predictions, worst_mistakes
+from pellucid.views.words import counted
 
 _MISTAKES = 24
 _CURVES = 50  # with more classes, curves one against the rest say nothing any more
@@ -45,7 +46,8 @@ def classifier_sections(evaluation: Evaluation, pictures: Pictures, classes: Seq
         Section(
             "Where it errs",
             (views.confusion_matrix(matrix.numpy(), classes), *_confusions(matrix, classes)),
-            f"{wrong:,} of {len(truth):,} pictures ({evaluation.split}) were taken for another class.",
+            f"{wrong:,} of {counted(len(truth), 'picture')} ({evaluation.split}) "
+            f"{'was' if wrong == 1 else 'were'} taken for another class.",
         ),
         Section("Class by class", (views.per_class(scores), views.per_class_table(scores))),
         *_mistake_section(evaluation, pictures, classes),

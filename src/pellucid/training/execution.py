@@ -79,7 +79,12 @@ def choose_execution(
         worth = reuse >= _REUSE_FOR_BF16 and work >= _WORK_FOR_BF16
         precision = "bf16" if worth and _multiplies_bf16_fast(device) else "fp32"
     channels_last = settings.memory_format == "channels-last"
-    if settings.memory_format == "auto":
+    sharded = settings.parallel == "fsdp" and processes.world > 1  # FSDP takes contiguous parameters only
+    if channels_last and sharded:
+        raise InputError(
+            "hardware.memory-format channels-last does not go with hardware.parallel fsdp; leave one"
+        )
+    if settings.memory_format == "auto" and not sharded:
         convolves = any(isinstance(module, nn.Conv2d) for module in model.modules())
         channels_last = convolves and reuse >= _REUSE_FOR_CHANNELS_LAST
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -99,6 +104,8 @@ def choose_device(name: str, processes: Processes) -> torch.device:
         device = torch.device(name)
     except RuntimeError:
         raise InputError(f"hardware.device must be auto, cpu, cuda, cuda:N or mps, got {name!r}") from None
+    if device.type not in ("cpu", "cuda", "mps"):
+        raise InputError(f"hardware.device must be auto, cpu, cuda, cuda:N or mps, got {name!r}")
     if device.type == "cuda":
         count = torch.cuda.device_count()
         index = processes.local_rank if device.index is None else device.index

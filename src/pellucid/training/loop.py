@@ -6,7 +6,6 @@ was killed and resumed is, bit for bit, the run that was not.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Generator, Iterator
 from typing import Literal
@@ -63,12 +62,16 @@ def fit(
     keeper = Keeper(run if session.processes.first else None, session.steps_per_epoch, settings.tensorboard)
     with session.execution.applied():
         loop = _events(session, settings, stop)
+        begun = diverged = False
         try:
             for event in loop:
                 keeper.keep(event)
+                diverged = isinstance(event, Diverged)
                 yield event
+                begun = True
         except GeneratorExit:  # the consumer broke off: leave something to resume from
-            session.save("last")
+            if begun and not diverged:
+                session.save("last")
             raise
         finally:
             session.close()
@@ -78,7 +81,7 @@ def fit(
 def _events(session: Session, settings: Settings, stop: Callable[[], bool]) -> Iterator[Event]:
     position = session.state.position
     recorder = Recorder(session, settings.recorder)
-    began = saved = time.monotonic()
+    saved = time.monotonic()
     yield Started(
         position.step,
         session.total_steps,
@@ -106,23 +109,20 @@ def _events(session: Session, settings: Settings, stop: Callable[[], bool]) -> I
         except NonFiniteError:
             yield Diverged(position.step + 1, session.diagnose())
             return
-        done += settings.batch_size
+        done += session.batch_size
         rate = done / (time.monotonic() - measured)
         stepped = Stepped(position.step, session.epoch, taken.losses, taken.norms, taken.lr, rate)
         recorded = Recorded(position.step, recorder.record()) if recorder.due(position.step) else None
         yield stepped
         if recorded:
             yield recorded
-        if not all(map(math.isfinite, taken.losses.values())):
-            yield Diverged(position.step, session.diagnose())
-            return
         if taken.asked:
             asked = "stopped"
         if taken.due or asked:
             yield from session.save("last")
             saved = time.monotonic()
     stopping = session.state.stopping
-    yield Finished(position.step, reason, stopping.best, stopping.best_step, time.monotonic() - began)
+    yield Finished(position.step, reason, stopping.best, stopping.best_step, session.state.seconds)
 
 
 def _close_epoch(session: Session) -> Iterator[Event]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pellucid.training.settings import OptimSettings
+from pellucid.types.errors import InputError
 
 _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 
@@ -23,6 +24,8 @@ def build_optimisers(modules: Sequence[nn.Module], settings: OptimSettings) -> l
     ]
     if settings.name == "muon":
         hidden, rest = split_for_muon(modules, decayed)
+        if not hidden:
+            raise InputError("muon steps hidden layers, and this network has none; use adamw")
         groups[0]["params"] = rest
         return [KernelMuon(hidden, settings), *_adamw(groups, settings)]
     groups = [group for group in groups if group["params"]]

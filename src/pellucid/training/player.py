@@ -18,6 +18,7 @@ from pellucid.training.optim import build_optimisers
 from pellucid.training.processes import Processes
 from pellucid.training.settings import Settings
 from pellucid.types.batch import Batch
+from pellucid.types.errors import InputError
 
 
 class NonFiniteError(ArithmeticError):
@@ -39,8 +40,8 @@ class _Loss(nn.Module):
 
 @dataclass(frozen=True)
 class Taken:
-    """What one step did: `losses` averaged over this process's share, `norm` the gradient's before clipping,
-    over all processes.
+    """What one step did: `losses`, whose mean over the processes is that over the batch, and `norm`, the
+    gradient's before clipping.
     """
 
     losses: dict[str, Tensor]
@@ -66,6 +67,8 @@ class Player:
         self.parameters = list(dict.fromkeys(p for m in modules for p in m.parameters() if p.requires_grad))
         mine = set(self.parameters)
         self._others = [p for p in model.parameters() if p.requires_grad and p not in mine]
+        if not self.parameters:
+            raise InputError(f"nothing to train for {objective.name}: no parameter of the network is free")
         self.optimisers = build_optimisers(modules, settings.optim)
         self._buffers = list(model.buffers())
         self._kept = [buffer.clone() for buffer in self._buffers]
@@ -86,7 +89,8 @@ class Player:
             losses = self._backward(batch, len(batch) * self.processes.world / count)
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         norm = _whole(get_total_norm(gradients))
-        value = float(norm)
+        loss = self.processes.mean(torch.stack([*losses.values()]).sum().float())
+        value = float(norm + 0 * loss)  # one look at the device for both
         if not value < float("inf"):
             self._forget_forward()
             raise NonFiniteError
@@ -117,7 +121,7 @@ class Player:
             return first_nonfinite(self._model, run)
 
     def _backward(self, batch: Batch, weight: float) -> dict[str, Tensor]:
-        """Gradients of the summed losses, in `accumulate` parts, and the losses' averages."""
+        """Gradients of the summed losses, in `accumulate` parts, and the losses."""
         for parameter in self.parameters:
             parameter.grad = None
         parts = batch.chunk(self._settings.accumulate)
@@ -129,7 +133,7 @@ class Player:
                     found = self._loss(part)
                 (sum(found.values()) * (share * weight)).backward()
             for name, loss in found.items():
-                losses[name] = losses.get(name, 0) + loss.detach() * share
+                losses[name] = losses.get(name, 0) + loss.detach() * (share * weight)
         return losses
 
     def _synchronised(self, *, last: bool) -> contextlib.AbstractContextManager[object]:

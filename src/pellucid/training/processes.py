@@ -75,8 +75,8 @@ def join_processes(device: str) -> Iterator[Processes]:
 
     The back end is NCCL on GPUs and gloo on CPUs.
     """
-    if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
-        yield ALONE
+    if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ or dist.is_initialized():
+        yield current_processes()  # alone, or joined already
         return
     local_rank = int(os.environ["LOCAL_RANK"])
     on_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())

@@ -4,9 +4,13 @@ with them.
 
 from __future__ import annotations
 
+import copy
 import math
+import time
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -28,7 +32,7 @@ from pellucid.training.feed import Feed
 from pellucid.training.player import Player
 from pellucid.training.processes import current_processes
 from pellucid.training.schedule import Patience, factor
-from pellucid.training.settings import Settings
+from pellucid.training.settings import Settings, ignored
 from pellucid.training.state import Position, State, average_of
 from pellucid.types.batch import Batch
 from pellucid.types.data_info import DataInfo
@@ -49,6 +53,10 @@ class Step:
     due: bool
 
 
+# What networks raise for inputs that do not fit them, or for mistakes of their own.
+_REFUSALS = (RuntimeError, ValueError, TypeError, AttributeError, LookupError, NotImplementedError)
+
+
 class Session:
     """Everything that one training needs at hand; `notes` are what the user should be told at its start."""
 
@@ -64,11 +72,13 @@ class Session:
         self.task, self.data, self.settings, self.run = task, data, settings, run
         self.processes = current_processes()
         self.notes = _left_out(data.info) + _mirrored(data.info, settings.augment)
+        self.notes += [f"{name} is set, but {why}" for name, why in ignored(settings)]
         if settings.dropout is not None:
             set_dropout(model, settings.dropout)
         found = self._find_checkpoint() if resume else None
         self.execution = self._place(model, found)
         self.feed = Feed(data, settings, self.execution, self.processes)
+        self._try(model)
         if found is None and settings.hardware.precision == "auto" and self.execution.precision == "bf16":
             batch = self.feed.samples("train", self.feed.order.at(0)[1][:32])
             self.execution, why = self.processes.from_first(
@@ -114,6 +124,24 @@ class Session:
             model.to(memory_format=torch.channels_last)
         return chosen
 
+    def _try(self, model: nn.Module) -> None:
+        """Run a copy of the network on two samples as it will be trained, and tell in one line if it cannot
+        be.
+        """
+        batch = self.feed.samples("train", self.feed.order.at(0)[1][:2])
+        try:
+            with self.execution.autocast():
+                self.task.objectives()[0].loss(copy.deepcopy(model).train(), batch)
+        except InputError:
+            raise
+        except _REFUSALS as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            said = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise InputError(
+                f"the network cannot be trained on {len(batch)} inputs of shape "
+                f"{tuple(batch.inputs.shape[1:])}: {said} ({Path(where.filename).name}, line {where.lineno})"
+            ) from error
+
     def _set_up(self, model: nn.Module) -> State:
         """Players, moving average and memory, all at the beginning."""
         sharded = self.processes.world > 1 and self.settings.hardware.parallel == "fsdp"
@@ -135,11 +163,17 @@ class Session:
         return State(model, optimisers, average, Patience(higher), Patience(higher), Position(), sharded)
 
     @property
+    def batch_size(self) -> int:
+        """Samples of a step, over all processes."""
+        return min(self.settings.batch_size, self.feed.order.count)
+
+    @property
     def epoch(self) -> float:
         return self.state.position.step / self.steps_per_epoch
 
     def take_step(self, *, asked: bool, due: bool) -> Step:
         """One step of each player whose turn it is. Raises `NonFiniteError` before weights are touched."""
+        began = time.monotonic()
         step, settings = self.state.position.step, self.settings
         self._batch = next(self._batches)
         self._seed()
@@ -147,13 +181,14 @@ class Session:
         if settings.schedule.name == "plateau":
             lr *= max(settings.schedule.gamma**self.state.plateau.reductions, settings.schedule.floor)
         self.state.model.train()
-        count, taken = min(settings.batch_size, self.feed.order.count), {}
+        taken = {}
         for player in self._players:
             if step % player.objective.every == 0:
-                taken[player.objective.name] = player.step(self._batch, count, lr)
+                taken[player.objective.name] = player.step(self._batch, self.batch_size, lr)
         if self.state.average is not None:
             self.state.average.update_parameters(self.state.model)
         self.state.position.step += 1
+        self.state.seconds += time.monotonic() - began
         prefix = len(self._players) > 1
         losses = {
             f"{player}.{name}" if prefix else name: loss
@@ -249,4 +284,4 @@ def _mirrored(info: DataInfo, augment: Augmentation) -> list[str]:
     """A warning where flips make other letters or digits of letters or digits."""
     if not augment.flip or not info.classes or any(len(name) > 1 for name in info.classes):
         return []
-    return ["augment.flip mirrors pictures, and these are digits or letters; --augment.no-flip leaves it off"]
+    return ["augment.flip mirrors pictures; for digits or letters turn that off by --augment.no-flip"]

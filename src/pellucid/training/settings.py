@@ -4,6 +4,7 @@ loop.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -19,7 +20,7 @@ def check(owner: Any, minimum: Mapping[str, float], maximum: Mapping[str, float]
     highest = maximum or {}
     for name, low in minimum.items():
         value, high = getattr(owner, name), highest.get(name)
-        if not (low <= value and (high is None or value <= high)):
+        if not (low <= value < math.inf and (high is None or value <= high)):
             allowed = f"at least {low:g}" if high is None else f"between {low:g} and {high:g}"
             raise InputError(f"{name.replace('_', '-')} must be {allowed}, got {value}")
 
@@ -46,8 +47,10 @@ class OptimSettings:
             {"lr": 0, "weight_decay": 0, "momentum": 0, "beta2": 0},
             {"momentum": 0.9999, "beta2": 0.999999},
         )
-        if not 0 < self.lr < float("inf"):
-            raise InputError(f"optim.lr must be a positive number, got {self.lr}")
+        if not self.lr > 0:
+            raise InputError(f"lr must be a positive number, got {self.lr}")
+        if self.name == "nesterov" and not self.momentum:
+            raise InputError("nesterov needs a momentum above 0; plain steps are called sgd")
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,9 @@ class ScheduleSettings:
             raise InputError(
                 "the step schedule needs schedule.milestones, the epochs at which the rate falls"
             )
-        if list(self.milestones) != sorted(self.milestones):
-            raise InputError(f"schedule.milestones must rise, got {self.milestones}")
+        rising = list(self.milestones) == sorted(self.milestones)
+        if not rising or not all(0 <= milestone < math.inf for milestone in self.milestones):
+            raise InputError(f"milestones must be epochs that rise, got {self.milestones}")
 
 
 @dataclass(frozen=True)
@@ -86,9 +90,9 @@ class HardwareSettings:
     device: str = "auto"
     """cpu, cuda, cuda:1, mps; auto takes an accelerator where there is one."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """auto: bf16 where the hardware multiplies it much faster and the first steps agree with fp32."""
+    """auto: bf16 where the hardware multiplies it much faster, if one step in it agrees with fp32."""
     memory_format: Literal["auto", "contiguous", "channels-last"] = "auto"
-    """How pictures lie in memory; auto follows the precision."""
+    """How pictures lie in memory; auto: channels last where convolutions do most of the work."""
     threads: int = 0
     """Processor threads of this process; 0: all it may use, divided among the processes of this machine."""
     workers: int = -1
@@ -126,7 +130,7 @@ class Settings:
     batch_size: int = 128
     """Samples of one step, over all processes."""
     accumulate: int = 1
-    """Parts in which a batch passes through the network: less memory, the same gradient."""
+    """Parts in which a batch passes through the network: less memory, the same gradient, batch norm aside."""
     clip_norm: float = 0.0
     """Scale gradients down to this norm where they exceed it; 0: never."""
     ema: float = 0.0
@@ -156,3 +160,31 @@ class Settings:
             check(self, {"dropout": 0}, {"dropout": 0.999})
         if self.accumulate > self.batch_size:
             raise InputError(f"accumulate ({self.accumulate}) must not exceed batch-size ({self.batch_size})")
+
+
+_USED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "optim": {
+        "momentum": ("momentum", "nesterov", "rmsprop", "muon"),
+        "beta2": ("adam", "adamw", "muon"),
+    },
+    "schedule": {
+        "milestones": ("step",),
+        "gamma": ("step", "plateau"),
+        "patience": ("plateau",),
+        "floor": ("cosine", "plateau"),
+        "peak": ("one-cycle",),
+    },
+}
+
+
+def ignored(settings: Settings) -> list[tuple[str, str]]:
+    """What was set away from its default without having any effect, and why it has none."""
+    found = []
+    for group, fields in _USED.items():
+        chosen = getattr(settings, group)
+        default = type(chosen)()
+        for field_name, names in fields.items():
+            changed = getattr(chosen, field_name) != getattr(default, field_name)
+            if changed and chosen.name not in names:
+                found.append((f"{group}.{field_name}", f"{chosen.name} does not use it"))
+    return found

@@ -46,6 +46,8 @@ class State:
     plateau: Patience
     position: Position
     sharded: bool = False
+    seconds: float = 0.0
+    """Spent in steps so far, over all resumptions."""
 
     @property
     def evaluated_model(self) -> nn.Module:
@@ -63,6 +65,7 @@ class State:
             weights, optimisers = self.model.state_dict(), [o.state_dict() for o in self.optimisers]
         state = {
             "step": self.position.step,
+            "seconds": self.seconds,
             "optimisers": optimisers,
             "average": None if self.average is None else dict(self.average.state_dict()),
             "stopping": asdict(self.stopping),
@@ -101,7 +104,7 @@ class State:
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         self.stopping, self.plateau = Patience(**state["stopping"]), Patience(**state["plateau"])
-        self.position = Position(**state["position"])
+        self.position, self.seconds = Position(**state["position"]), state["seconds"]
 
 
 def average_of(model: nn.Module, decay: float) -> AveragedModel | None:

@@ -15,9 +15,9 @@ Floats = NDArray[np.floating]
 class LayerStatistics:
     """One layer at one step. Norms are L2; `None` where the layer has no such thing (a ReLU has no weights).
 
-    `gradient_norm` is of the layer's own parameters in the last training step. `dead` is the fraction [0, 1]
-    of the layer's units (channels) that are ≤ 0 everywhere on all probe pictures; it is given for activation
-    layers only.
+    `gradient_norm` is of the layer's own parameters in the last training step, after clipping. `dead` is the
+    fraction [0, 1] of the layer's units (channels) that are ≤ 0 everywhere on all probe pictures; it is given
+    for activation layers only.
     """
 
     name: str

@@ -13,7 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from pellucid.types.errors import unknown_name
 from pellucid.views.marks import Lines, Mark, Points
+from pellucid.views.words import LETTER, widest
 
+NARROW = 330  # CSS pixels of a panel on a telephone, for its axis and the words beside it
 Ticks = tuple[tuple[float, str], ...]
 
 
@@ -57,9 +59,14 @@ class Span:
         return (logs - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
 
     @property
-    def crowded(self) -> bool:
-        """Whether the words below this axis would touch one another on a narrow page."""
-        return len(self.ticks) * (max([len(word) for _, word in self.ticks], default=0) + 1) > 46
+    def room(self) -> float:
+        """CSS pixels that the broadest word beside this axis needs, shortened."""
+        return widest(word for _, word in self.ticks) * LETTER
+
+
+def crowded(x: Span, y: Span) -> bool:
+    """Whether the words below `x` would touch one another on a narrow page, where those of `y` stand too."""
+    return len(x.ticks) * (x.room + LETTER) > NARROW - y.room
 
 
 def spans(marks: Sequence[Mark], frame: tuple[float, float] | None, x: Axis, y: Axis) -> tuple[Span, Span]:
@@ -173,6 +180,14 @@ def thin(words: Sequence[str], most: int = 24) -> Ticks:
     """Ticks in the middles of the unit cells 0, 1, 2 …; only every n-th where there are more than `most`."""
     every = -(-len(words) // most)
     return tuple((index + 0.5, word) for index, word in enumerate(words) if index % every == 0)
+
+
+def isolated(x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.bool_]:
+    """(n,): the points of a broken line that no stroke reaches, since neither neighbour is finite."""
+    finite = np.isfinite(x) & np.isfinite(y)
+    around = np.pad(finite, 1)
+    alone: NDArray[np.bool_] = finite & ~around[:-2] & ~around[2:]
+    return alone
 
 
 def decimate(x: NDArray[Any], y: NDArray[Any], most: int = 800) -> tuple[NDArray[Any], NDArray[Any]]:

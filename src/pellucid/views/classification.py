@@ -12,9 +12,11 @@ from pellucid.views.axes import Axis, number, thin
 from pellucid.views.colours import unsigned
 from pellucid.views.contents import Table
 from pellucid.views.figure import Figure, Panel
-from pellucid.views.marks import Bars, Heat, Lines, Mark, Matrix
+from pellucid.views.marks import Bars, Heat, Lines, Mark, Matrix, Text
+from pellucid.views.words import LETTER, counted, widest
 
 Floats = NDArray[np.float64]
+_BARS, _HARDEST, _BEST = 30, 20, 5  # classes with a bar; of more, so many from either end
 WRITTEN = 20  # up to so many classes, each cell of the confusion matrix has its number
 
 
@@ -104,7 +106,7 @@ def confusion_matrix(counts: NDArray[np.integer[Any]], classes: Sequence[str]) -
         frame=(len(classes), len(classes)),
         x=Axis("predicted class", ticks=ticks),
         y=Axis("true class", ticks=ticks),
-        width=min(130 + 48 * len(classes), 820),
+        width=min(110 + 48 * len(classes), 820) + widest(classes) * LETTER,
         caption="Blue: the share of a true class that is recognised, full at 100 %. "
         f"Orange: the share taken for another, fullest at {100 * worst:.1f} %. Numbers are samples.",
     )
@@ -115,14 +117,14 @@ def _large_confusion(share: Floats, classes: Sequence[str]) -> Figure:
     least = share[share > 0].min(initial=1.0)
     values = np.log10(np.maximum(share, least / 2))
     scale = unsigned(values, "log₁₀ of the share of the true class")
-    ticks = thin(tuple(classes), 40)
+    ticks = thin(classes, 40)
     panel = Panel(
         (Heat(values, scale),),
         frame=(len(classes), len(classes)),
-        x=Axis("predicted class"),
+        x=Axis("predicted class", ticks=ticks),
         y=Axis("true class", ticks=ticks),
         key=scale,
-        width=720,
+        width=680 + widest(word for _, word in ticks) * LETTER,
         caption=f"All {len(classes)} classes, in the same order on both axes. Darkest: never.",
     )
     return Figure((panel,), "Confusion matrix", columns=1)
@@ -136,7 +138,7 @@ def most_confused(counts: NDArray[np.integer[Any]], classes: Sequence[str], most
     order = np.argsort(-wrong, axis=None, kind="stable")[:most]
     pairs = [divmod(int(place), len(classes)) for place in order]
     rows = tuple(
-        (classes[i], classes[j], int(wrong[i, j]), f"{100 * wrong[i, j] / support[i]:.1f} %")
+        (classes[i], classes[j], int(wrong[i, j]), f"{100 * wrong[i, j] / support[i]:.1f}\N{NO-BREAK SPACE}%")
         for i, j in pairs
         if wrong[i, j]
     )
@@ -163,20 +165,42 @@ def _shown(scores: ClassScores) -> tuple[float | None, ...]:
 
 
 def per_class(scores: Sequence[ClassScores]) -> Figure:
-    """F1 of each class as bars, the hardest on top."""
+    """F1 of each class as bars, the hardest on top; of more than 30 classes the hardest 20 and the best 5."""
     ordered = sorted(scores, key=lambda each: -1.0 if each.f1 != each.f1 else each.f1, reverse=True)
-    names = tuple(f"{each.label}: F1 {number(each.f1)}, {each.support:,} samples" for each in ordered)
-    values = np.array([each.f1 for each in ordered], np.float64)
-    bars = Bars(np.arange(len(ordered)) + 0.5, values, names=names, lying=True)
-    ticks = thin([each.label for each in ordered], 30)
+    rows, caption = _extremes(ordered) if len(ordered) > _BARS else (ordered, "")
+    shown = [(index + 0.5, each) for index, each in enumerate(rows) if each]
+    names = tuple(
+        f"{each.label}: F1 {number(each.f1)}, {counted(each.support, 'sample')}" for _, each in shown
+    )
+    values = np.array([each.f1 for _, each in shown], np.float64)
+    bars = Bars(np.array([at for at, _ in shown]), values, names=names, lying=True)
+    zeros = tuple(Text(0.008, at, "0", colour="muted") for at, each in shown if each.f1 == 0)
+    ticks = tuple((index + 0.5, each.label if each else "⋯") for index, each in enumerate(rows))
     panel = Panel(
-        (bars,),
+        (bars, *zeros),
         x=Axis("F1", limits=(0, 1)),
-        y=Axis(ticks=ticks, limits=(0, len(ordered))),
-        height=float(min(max(24 * len(ordered), 96), 720)),
+        y=Axis(ticks=ticks, limits=(0, len(rows))),
+        height=float(max(24 * len(rows), 96)),
         width=560,
+        caption=caption,
     )
     return Figure((panel,), "F1 of each class", columns=1)
+
+
+def _extremes(ordered: Sequence[ClassScores]) -> tuple[list[ClassScores | None], str]:
+    """The rows shown of many classes, best first with a gap before the hardest, and the words that say so."""
+    known: list[ClassScores | None] = [each for each in ordered if each.f1 == each.f1]
+    missing = len(ordered) - len(known)
+    without = (
+        f" {counted(missing, 'class')} without an F1: no sample, and never predicted." if missing else ""
+    )
+    if len(known) <= _HARDEST + _BEST:
+        return known, f"The {counted(len(known), 'class')} with an F1.{without}"
+    words = f"The {_HARDEST} hardest and the {_BEST} best of {counted(len(known), 'class')}.{without}"
+    nothing = sum(1 for each in known if each and not each.f1)
+    if nothing > _HARDEST:
+        words += f" {nothing:,} have an F1 of 0."
+    return [*known[:_BEST], None, *known[-_HARDEST:]], words
 
 
 def roc(curves: Mapping[str, RocCurve], named: int = 3) -> Figure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -127,6 +128,11 @@ def beside(*figures: Figure, title: str = "", columns: int = 2) -> Figure:
         replace(panel, title=panel.title or figure.title) for figure in figures for panel in figure.panels
     ]
     return Figure(tuple(panels), title, columns)
+
+
+def even_columns(panels: int, most: int) -> int:
+    """The columns, at most `most`, that need the fewest rows and leave the least of the last one empty."""
+    return math.ceil(panels / math.ceil(panels / most))
 
 
 KINDS: dict[str, type[Any]] = {

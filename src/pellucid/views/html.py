@@ -15,22 +15,23 @@ from importlib import resources
 
 import numpy as np
 
-from pellucid.views.axes import Span, number
+from pellucid.views.axes import crowded, number
 from pellucid.views.colours import COLOURS, ColourScale
 from pellucid.views.figure import Figure, Panel
-from pellucid.views.marks import Lines, Matrix, kind
+from pellucid.views.marks import Lines, kind
 from pellucid.views.svg import DRAW as DRAW
 from pellucid.views.svg import Surface, ink, told
+from pellucid.views.words import LETTER, breadth, shortened
 
 PLOT_HEIGHT = 240  # CSS pixels, for plots that do not ask for another
-LETTER = 6.4  # the mean width of a letter of 12 px
+NAMED = 18  # letters of a name at the end of a line
 
 
 def _scaffold(panel: Panel, surface: Surface) -> str:
     """Grid lines, tick words and axis labels."""
     parts = []
     plain = panel.frame is None
-    slanted = surface.x.crowded
+    slanted = crowded(surface.x, surface.y)
     for at, word in surface.x.ticks:
         x = 100 * float(surface.x.position(at))
         if plain:
@@ -41,24 +42,30 @@ def _scaffold(panel: Panel, surface: Surface) -> str:
         if plain:
             parts.append(f'<line class="grid" y1="{y:.3f}%" y2="{y:.3f}%" x1="0" x2="100%"/>')
         place = f'x="0" y="{y:.3f}%" dx="-7" dy=".35em"'
-        parts.append(f'<text class="tick" {place} text-anchor="end">{escape(word)}</text>')
+        parts.append(f'<text class="tick" {place} text-anchor="end">{_named(word)}</text>')
     return "".join(parts)
 
 
 def _below(x: float, word: str, slanted: bool) -> str:
     if not slanted:
-        return f'<text class="tick" x="{x:.3f}%" y="100%" dy="17" text-anchor="middle">{escape(word)}</text>'
+        return f'<text class="tick" x="{x:.3f}%" y="100%" dy="17" text-anchor="middle">{_named(word)}</text>'
     turned = (
-        f'<text class="tick" transform="translate(5 11) rotate(-45)" text-anchor="end">{escape(word)}</text>'
+        f'<text class="tick" transform="translate(5 11) rotate(-45)" text-anchor="end">{_named(word)}</text>'
     )
     return f'<svg class="turned" x="{x:.3f}%" y="100%">{turned}</svg>'
 
 
-def _depth_below(axis: Span) -> int:
-    """How many pixels the words below an axis need."""
-    if axis.crowded:
-        return round(max(len(word) for _, word in axis.ticks) * LETTER * 0.71 + 14)
-    return 22 if axis.ticks else 0
+def _named(word: str) -> str:
+    """A word beside an axis; what was shortened is said whole when it is pointed at."""
+    short = shortened(word)
+    return f"{told(word) if short != word else ''}{escape(short)}"
+
+
+def _depth_below(surface: Surface) -> int:
+    """How many pixels the words below a panel need."""
+    if crowded(surface.x, surface.y):
+        return round(surface.x.room * 0.71 + 14)
+    return 22 if surface.x.ticks else 0
 
 
 def _ends(panel: Panel, surface: Surface) -> list[tuple[float, str, str]]:
@@ -89,15 +96,11 @@ def _apart(places: list[float], gap: float) -> list[float]:
     return moved
 
 
-def _shortened(words: str, most: int = 18) -> str:
-    return words if len(words) <= most else words[: most - 1] + "…"
-
-
 def _labels(panel: Panel, surface: Surface, ends: list[tuple[float, str, str]], left: int) -> str:
     """The names of lines at their ends, and those of the axes."""
     parts = [
         f'<text class="end" x="100%" y="{place:.3f}%" dx="8" dy=".35em" fill="{ink(colour)}">{told(word)}'
-        f"{escape(_shortened(word))}</text>"
+        f"{escape(shortened(word, NAMED))}</text>"
         for place, word, colour in ends
     ]
     if panel.y.label:
@@ -106,7 +109,7 @@ def _labels(panel: Panel, surface: Surface, ends: list[tuple[float, str, str]], 
             f'<text class="axis" x="0" y="0" dx="{-left}" dy="-14">{arrow}{escape(panel.y.label)}</text>'
         )
     if panel.x.label:
-        below = _depth_below(surface.x) + 14
+        below = _depth_below(surface) + 14
         label = f"{escape(panel.x.label)} →"
         parts.append(f'<text class="axis" x="100%" y="100%" dy="{below}" text-anchor="end">{label}</text>')
     return "".join(parts)
@@ -116,19 +119,17 @@ def _plot(panel: Panel, name: str) -> str:
     x, y = panel.spans()
     surface = Surface(x, y, panel.frame is not None)
     ends = _ends(panel, surface)
-    left = round(max([len(word) for _, word in y.ticks], default=-2) * LETTER + 12)
-    right = max([len(_shortened(word)) for _, word, _ in ends], default=0)
+    left = round(y.room + 12) if y.ticks else 0
+    right = max([breadth(shortened(word, NAMED)) for _, word, _ in ends], default=0)
     padding = (
         26 if panel.y.label else 8 if y.ticks else 0,
         round(right * LETTER + 14) if right else 12 if x.ticks else 0,
-        _depth_below(x) + 18 * bool(panel.x.label),
-        max(left, 0),
+        _depth_below(surface) + 18 * bool(panel.x.label),
+        left,
     )
     marks = "".join(DRAW[kind(mark)](mark, surface) for mark in panel.marks)
     height = f"aspect-ratio:{panel.ratio:.4f}" if panel.ratio else f"height:{panel.height or PLOT_HEIGHT:g}px"
-    dense = (
-        " dense" if any(isinstance(mark, Matrix) and len(mark.shades) > 12 for mark in panel.marks) else ""
-    )
+    dense = " dense" if panel.ratio and len(y.ticks) > 12 else ""
     return (
         f'<div class="plot{dense}" style="padding:{"px ".join(map(str, padding))}px">'
         f'<svg role="img" aria-label="{escape(name)}" style="{height}">'
@@ -139,8 +140,8 @@ def _plot(panel: Panel, name: str) -> str:
 def _key(scale: ColourScale) -> str:
     ramp = f'<span class="ramp" style="background:{scale.css()}"></span>'
     low, high = number(scale.low, 3), number(scale.high, 3)
-    words = f'<span>{escape(scale.label)}</span><span class="low">{low}</span>{ramp}<span>{high}</span>'
-    return f'<div class="key">{words}</div>'
+    ends = f'<span class="scale"><span>{low}</span>{ramp}<span>{high}</span></span>'
+    return f'<div class="key"><span>{escape(scale.label)}</span>{ends}</div>'
 
 
 def _panel(panel: Panel, figure_title: str) -> str:
@@ -162,7 +163,7 @@ def fragment(figure: Figure) -> str:
     """The figure as a part of a page that has `styles()` and an element of class "pellucid" around it."""
     title = f"<h3>{escape(figure.title)}</h3>" if figure.title else ""
     caption = f"<figcaption>{escape(figure.caption)}</figcaption>" if figure.caption else ""
-    least = 300 if figure.columns <= 3 else 150 if figure.columns <= 5 else 80
+    least = 300 if figure.columns <= 3 else 150 if figure.columns <= 5 else 110 if figure.columns == 6 else 80
     panels = "".join(_panel(panel, figure.title) for panel in figure.panels)
     close = " close" if figure.columns > 3 else ""
     style = f"--columns:{figure.columns};--least:{least}px"

@@ -18,6 +18,7 @@ from pellucid.views.colours import ColourScale, fitting, joined, series, signed,
 from pellucid.views.figure import Figure, Panel
 from pellucid.views.marks import Bars, Heat, Image, Lines, Mark, Tiles
 from pellucid.views.pictures import rgb_pixels
+from pellucid.views.words import counted
 
 Statistic = Callable[[LayerStatistics], float | None]
 
@@ -246,7 +247,7 @@ def probe_confidence(recordings: Sequence[Recording], probes: Probes) -> Figure:
         (each, mean),
         x=axis,
         y=Axis(limits=(-0.01, 1.01), ticks=quarters),
-        caption=f"A thin line for each of {len(truths)} probe pictures, coloured by its class.",
+        caption=f"A thin line for each of {counted(len(truths), 'probe picture')}, coloured by its class.",
     )
     return Figure((panel,), "Probability of the true class", columns=1)
 

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator
 
-from pellucid.views.axes import number
+from pellucid.views.axes import crowded, isolated, number
 from pellucid.views.colours import ColourScale, ink_on, light, palette, rgb, series
 from pellucid.views.figure import Figure, Panel
 from pellucid.views.marks import (
@@ -34,6 +34,7 @@ from pellucid.views.marks import (
     Tiles,
     kind,
 )
+from pellucid.views.words import shortened
 
 POINT = 0.75  # a CSS pixel in typographic points
 WIDTH = 9.0  # inches, of a figure with more than one column
@@ -91,6 +92,7 @@ def _points(axes: Axes, mark: Points) -> None:
 def _lines(axes: Axes, mark: Lines) -> None:
     style = (0, (5, 4)) if mark.dashed else "solid"
     for x, y, name, colour in zip(mark.x, mark.y, mark.names, mark.colours, strict=True):
+        alone = np.flatnonzero(isolated(x, y))
         axes.plot(
             x,
             y,
@@ -100,6 +102,9 @@ def _lines(axes: Axes, mark: Lines) -> None:
             linestyle=style,
             label=name or "_",
             solid_capstyle="round",
+            marker="o" if alone.size else "",
+            markevery=alone.tolist(),
+            markersize=6 * POINT,
         )
 
 
@@ -207,9 +212,10 @@ def _panel(axes: Axes, panel: Panel, letters: int) -> None:
     axes.set_aspect("auto")
     if panel.ratio:
         axes.set_box_aspect(1 / panel.ratio)
-    slant: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if x.crowded else {}
-    axes.set_xticks([at for at, _ in x.ticks], [word for _, word in x.ticks], **slant)
-    axes.set_yticks([at for at, _ in y.ticks], [word for _, word in y.ticks])
+    turned: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    slant = turned if crowded(x, y) else {}
+    axes.set_xticks([at for at, _ in x.ticks], [shortened(word) for _, word in x.ticks], **slant)
+    axes.set_yticks([at for at, _ in y.ticks], [shortened(word) for _, word in y.ticks])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_minor_locator(NullLocator())
     _words(axes, panel, letters)

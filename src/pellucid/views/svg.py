@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.views.axes import Span, decimate, number
+from pellucid.views.axes import Span, decimate, isolated, number
 from pellucid.views.colours import ink_on, light, rgb, series
 from pellucid.views.marks import Bars, Bounds, Boxes, Heat, Image, Lines, Masks, Matrix, Points, Text, Tiles
 from pellucid.views.raster import data_uri, png, scaled_png, sheet
@@ -120,8 +120,11 @@ def _points(mark: Points, surface: Surface) -> str:
 def _lines(mark: Lines, surface: Surface) -> str:
     style = f'stroke-width="{mark.width:g}" opacity="{mark.opacity:g}"'
     style += ' stroke-dasharray="5 4"' if mark.dashed else ""
-    paths, dots = [], []
+    paths, dots, single = [], [], []
     for x, y, name, colour in zip(mark.x, mark.y, mark.names, mark.colours, strict=True):
+        alone = isolated(*surface.at(x, y))
+        if alone.any():
+            single.append(_points(Points(x[alone], y[alone], colour, opacity=mark.opacity), surface))
         path = _path(*surface.at(*decimate(x, y)))
         paths.append(f'<path d="{path}" stroke="{ink(colour)}" {style}>{told(name)}</path>')
         if name and len(x) <= POINTED:
@@ -131,7 +134,7 @@ def _lines(mark: Lines, surface: Surface) -> str:
             )
             dots.append(_points(Points(x, y, colour, radius=7, names=words), surface))
     drawn = f'<svg class="lines" viewBox="0 0 1000 1000" preserveAspectRatio="none">{"".join(paths)}</svg>'
-    return drawn + (f'<g class="dots">{"".join(dots)}</g>' if dots else "")
+    return drawn + "".join(single) + (f'<g class="dots">{"".join(dots)}</g>' if dots else "")
 
 
 def _path(x: Any, y: Any) -> str:

@@ -78,7 +78,7 @@ def test_reports_of_what_has_no_filters_or_classes(runs):
 
 def test_a_run_without_an_evaluation_has_nothing_to_report(tmp_path):
     parts = ("recipe", "data", "command", "versions", "platform", "parameters", "code", "started")
-    run = RunFolder.create(tmp_path / "run", dict.fromkeys(parts, {}))
+    run = RunFolder.create(tmp_path / "run", {part: {} for part in parts})
     with pytest.raises(InputError, match="has not been evaluated yet"):
         build_report(run, task=None)
 

@@ -74,7 +74,7 @@ class Setting:
 
 SETTINGS = {
     "ResNet-18, 224², batch 32": Setting(resnet18, 224, 32, 1),
-    "ResNet-18, 32², batch 32": Setting(small_resnet18, 32, 32, 1),
+    "ResNet-18, 32², batch 32": Setting(small_resnet18, 32, 32, 3),
     "tiny CNN, 32², batch 64": Setting(tiny_cnn, 32, 64, 100),
 }
 

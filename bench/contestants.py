@@ -29,7 +29,13 @@ from pellucid.runs.folder import RunFolder
 from pellucid.tasks.classification import ClassificationSettings
 from pellucid.training.events import Diverged, Noted, Stepped
 from pellucid.training.loop import fit
-from pellucid.training.settings import HardwareSettings, OptimSettings, ScheduleSettings, Settings
+from pellucid.training.settings import (
+    HardwareSettings,
+    OptimSettings,
+    RecorderSettings,
+    ScheduleSettings,
+    Settings,
+)
 from pellucid.types.data_info import Preprocessing
 
 MEAN, STD = 0.5, 0.25
@@ -97,8 +103,8 @@ def by_hand(job: Job, pause: Pause, *, bf16: bool) -> None:
 
 
 def pellucid(job: Job, pause: Pause, *, run: Path | None) -> None:
-    """`fit` as it comes: automatic precision and memory format, guard, events with losses and gradient norm,
-    recorder.
+    """`fit` as it comes: automatic precision and memory format, guard, events with losses and gradient norm. The
+    recorder, whose looks crowd in the first steps, has a bench of its own.
 
     With `run` it also keeps its log, recordings and checkpoints there.
     """
@@ -108,6 +114,7 @@ def pellucid(job: Job, pause: Pause, *, run: Path | None) -> None:
     data = Data(replace(info, preprocessing=Preprocessing((MEAN,) * 3, (STD,) * 3)), splits)
     settings = Settings(
         epochs=1000,
+        recorder=RecorderSettings(probes=0),
         batch_size=job.batch,
         optim=OptimSettings("momentum", LR, momentum=MOMENTUM),
         schedule=ScheduleSettings("constant"),

@@ -103,8 +103,8 @@ def by_hand(job: Job, pause: Pause, *, bf16: bool) -> None:
 
 
 def pellucid(job: Job, pause: Pause, *, run: Path | None) -> None:
-    """`fit` as it comes: automatic precision and memory format, guard, events with losses and gradient norm. The
-    recorder, whose looks crowd in the first steps, has a bench of its own.
+    """`fit` as it comes: automatic precision and memory format, guard, events with losses and gradient norm.
+    The recorder, whose looks crowd in the first steps, has a bench of its own.
 
     With `run` it also keeps its log, recordings and checkpoints there.
     """

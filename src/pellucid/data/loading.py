@@ -102,7 +102,8 @@ class Pipeline:
         batch = normalise(batch, self.preprocessing)
         epoch, indices = request
         if epoch is not None and self.augmentation is not None:
-            batch = augment_values(batch, self.augmentation, keys(self.seed, epoch, indices))
+            if self.augmentation.cutout:
+                batch = augment_values(batch, self.augmentation, keys(self.seed, epoch, indices))
             batch = mix(batch, self.augmentation, seed_of(self.seed, step, _MIXING), self.classes)
         if self.channels_last and batch.inputs.ndim == 4:
             inputs = batch.inputs.contiguous(memory_format=torch.channels_last)
@@ -145,7 +146,7 @@ def training_batches(
     prepared = _prepared(source, map(order.at, steps), pipeline, torch.device(device), workers)
     with closing(prepared):
         for step, batch in zip(steps, prepared, strict=True):
-            yield pipeline.finish(batch, order.at(step), step)
+            yield pipeline.finish(batch, (step // order.steps_per_epoch, batch.indices), step)
 
 
 def evaluation_batches(

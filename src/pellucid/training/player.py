@@ -83,8 +83,8 @@ class Player:
         Raises `NonFiniteError` before touching the weights.
         """
         with torch.no_grad():
-            for kept, buffer in zip(self._kept, self._buffers, strict=True):
-                kept.copy_(buffer)
+            if self._buffers:
+                torch._foreach_copy_(self._kept, self._buffers)
         with self._turn():
             losses = self._backward(batch, len(batch) * self.processes.world / count)
         gradients = [p.grad for p in self.parameters if p.grad is not None]

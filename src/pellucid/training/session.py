@@ -207,7 +207,10 @@ class Session:
 
     def _seed(self) -> None:
         """Dropout and whatever else draws from torch's generator: decided by seed, step and process."""
-        torch.manual_seed(seed_of(self.settings.seed, self.state.position.step, self.processes.rank))
+        seed = seed_of(self.settings.seed, self.state.position.step, self.processes.rank)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed also formats a traceback, at every call
+        if self.execution.device.type != "cpu":
+            torch.get_device_module(self.execution.device).manual_seed(seed)
 
     def diagnose(self) -> str:
         """Which layer made the last batch's loss or gradient NaN or infinite, and in which process."""

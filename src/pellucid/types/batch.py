@@ -35,6 +35,8 @@ class Batch:
 
     def chunk(self, count: int) -> list[Batch]:
         """At most `count` batches of nearly equal size, in order; none is empty."""
+        if count == 1:
+            return [self]
         edges = torch.linspace(0, len(self), min(count, len(self)) + 1).round().int().tolist()
         return [self.slice(start, stop) for start, stop in pairwise(edges)]
 

@@ -25,8 +25,8 @@ from pellucid.types.batch import Batch
 from pellucid.types.errors import InputError
 
 # Measured by bench/precision_rule.py. Where a weight is used only a few times for each picture, fetching and
-# casting it costs more than the faster multiplication gains. So does casting in tiny networks and in depthwise
-# convolutions.
+# casting it costs more than the faster multiplication gains; so does casting in tiny networks and in
+# depthwise convolutions.
 _REUSE_FOR_BF16, _WORK_FOR_BF16 = 10, 10_000_000
 _REUSE_FOR_CHANNELS_LAST = 5
 _LOSS_TOLERANCE, _NORM_TOLERANCE = 0.05, 2.0

@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pellucid.views.words import counted
+
 if TYPE_CHECKING:
     from pellucid.data.check import Report
 
@@ -102,13 +104,17 @@ def _findings(report: Report) -> Iterator[tuple[str, str, list[str]]]:
         yield bad, fault, []
     if report.unreadable:
         reasons = [f"{left.path}: {left.reason}" for left in report.unreadable]
-        yield bad, f"{_number(report.unreadable, 'sample')} cannot be used; training leaves them out", reasons
+        yield (
+            bad,
+            f"{counted(len(report.unreadable), 'sample')} cannot be used; training leaves them out",
+            reasons,
+        )
     if report.leaks:
-        yield bad, f"{_number(report.leaks, noun)} in more than one split", _joined(report.leaks)
+        yield bad, f"{counted(len(report.leaks), noun)} in more than one split", _joined(report.leaks)
     if report.conflicts:
         yield (
             note,
-            f"{_number(report.conflicts, noun)} under different labels",
+            f"{counted(len(report.conflicts), noun)} under different labels",
             _joined(
                 [
                     [f"{name} ({label or 'no label'})" for name, label in zip(*pair, strict=True)]
@@ -119,7 +125,7 @@ def _findings(report: Report) -> Iterator[tuple[str, str, list[str]]]:
     elsewhere = {*report.leaks, *report.conflicts}
     copies = [group for group in report.duplicates if group not in elsewhere]
     if copies:
-        yield note, f"{_number(copies, noun)} more than once in the same split", _joined(copies)
+        yield note, f"{counted(len(copies), noun)} more than once in the same split", _joined(copies)
     if report.near:
         first = set(report.near_leaks)
         pairs = [*report.near_leaks, *(pair for pair in report.near if pair not in first)]
@@ -160,7 +166,3 @@ def _joined(groups: Sequence[Sequence[str]]) -> list[str]:
         " = ".join(group[:4]) + (f" = … ({len(group):,} in all)" if len(group) > 4 else "")
         for group in groups
     ]
-
-
-def _number(things: Sequence[object], noun: str) -> str:
-    return f"{len(things):,} {noun}{'' if len(things) == 1 else 's'}"

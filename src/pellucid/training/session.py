@@ -81,9 +81,10 @@ class Session:
         self._try(model)
         if found is None and settings.hardware.precision == "auto" and self.execution.precision == "bf16":
             batch = self.feed.samples("train", self.feed.order.at(0)[1][:32])
-            self.execution, why = self.processes.from_first(
-                guard(model, task.objectives()[0], batch, self.execution)
-            )
+            guarded, why = guard(model, task.objectives()[0], batch, self.execution)
+            # The first process decides the precision for all; the device and the threads stay each one's own.
+            precision, why = self.processes.from_first((guarded.precision, why))
+            self.execution = replace(self.execution, precision=precision)
             self.notes += [why] if why else []
         self.steps_per_epoch = self.feed.order.steps_per_epoch
         self.total_steps = settings.epochs * self.steps_per_epoch

@@ -24,7 +24,13 @@ _WIDTH = "100"
 _COUNTED_FOR: dict[str, tuple[tuple[int, ...], int]] = {
     "mlp": ((1, 32, 32), 10),
     "lenet": ((1, 32, 32), 10),
+    "lenet_1998": ((1, 32, 32), 10),
     "resnet_cifar": ((3, 32, 32), 10),
+    "resnet_preact": ((3, 32, 32), 10),
+    "densenet_cifar": ((3, 32, 32), 10),
+    "inception_v3": ((3, 299, 299), 1000),
+    "inception_resnet_v2": ((3, 299, 299), 1000),
+    "xception": ((3, 299, 299), 1000),
 }
 _IMAGENET = ((3, 224, 224), 1000)
 
@@ -65,6 +71,8 @@ def _recipes(_: str) -> str:
 
 
 def _models(_: str) -> str:
+    import torch
+
     from pellucid import models
     from pellucid.inspection.cost import multiply_adds, parameter_count
 
@@ -73,7 +81,8 @@ def _models(_: str) -> str:
         inputs, outputs = _COUNTED_FOR.get(module.__name__.rpartition(".")[2], _IMAGENET)
         rows = []
         for name in names:
-            network = models.MODELS[name](inputs=inputs, outputs=outputs)
+            with torch.device("meta"):  # shapes suffice to count
+                network = models.MODELS[name](inputs=inputs, outputs=outputs)
             cost = multiply_adds(network, inputs)
             counts = (f"{parameter_count(network):,}", f"{cost:,}" if cost is not None else "–")
             rows.append((f"`{name}`", models.MODELS.summary(name), *counts))

@@ -7,7 +7,8 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from pellucid.inspection.cost import multiply_adds, on_meta, parameter_count
+from pellucid.inspection.cost import multiply_adds, parameter_count
+from pellucid.inspection.imitation import on_meta
 
 PUBLISHED = {"resnet18": 1.814, "resnet50": 4.089, "mobilenet_v2": 0.301, "vit_b_16": 17.564}
 """Thousand millions of multiply-adds at 224×224, as torchvision's documentation lists them."""

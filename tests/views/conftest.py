@@ -9,7 +9,20 @@ from pellucid.types.recording import LayerStatistics, Recording
 from pellucid.views.axes import Axis
 from pellucid.views.colours import ColourScale, signed
 from pellucid.views.figure import Figure, Panel
-from pellucid.views.marks import Bars, Boxes, Heat, Image, Lines, Mark, Masks, Matrix, Points, Text, Tiles
+from pellucid.views.marks import (
+    Bars,
+    Boxes,
+    Graph,
+    Heat,
+    Image,
+    Lines,
+    Mark,
+    Masks,
+    Matrix,
+    Points,
+    Text,
+    Tiles,
+)
 
 
 @pytest.fixture
@@ -27,6 +40,16 @@ def marks() -> tuple[Mark, ...]:
         Lines((np.arange(3.0),), (np.array([1.0, np.nan, 2]),), ("loss & co",), ("blue",), dashed=True),
         Bars(np.arange(2.0), np.array([1.0, -2.0]), "cyan", ("one", "two")),
         Matrix(np.array([[0.25, np.nan]]), "blue", (("7", ""),), (("seven", ""),)),
+        Graph(
+            boxes=np.array([[0.0, 0, 2, 1], [1, 2, 3, 3]]),
+            names=("conv <1>", "add"),
+            notes=("Conv2d 8×4×4", "8×4×4"),
+            words=("layer.conv", "layer:add"),
+            colours=("blue", "orange"),
+            frames=np.array([[0.0, 0, 4, 4]]),
+            titles=("layer & co",),
+            paths=(np.array([[1.0, 1], [1.5, 1.5], [2, 2]]),),
+        ),
         Text(1, 1, "<here>", "middle"),
     )
 

@@ -16,8 +16,10 @@ COMMANDS = {
     "train": ("RECIPE|MODEL [--data PATH] [--out RUN] [--resume]", "train a network into a run folder"),
     "evaluate": ("RUN|RECIPE|MODEL [--weights FILE] [--data PATH]", "measure a network on a test split"),
     "predict": ("RUN IMAGES…", "what a trained network says of pictures"),
+    "inspect": ("RUN|MODEL [--graph FILE]", "the layers of a network: shapes, weights, costs; its graph"),
     "report": ("RUN", "write a run's report.html anew"),
     "compare": ("RUN RUN…", "put runs side by side"),
+    "compare-models": ("MODEL MODEL", "what differs in the structure of two networks"),
     "data": ("check PATH", "find what is wrong with a data set before training on it"),
 }
 
@@ -39,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if command not in COMMANDS:
             raise unknown_name("command", command, COMMANDS)
-        return int(importlib.import_module(f"pellucid.cli.{command}").main(rest))
+        return int(importlib.import_module(f"pellucid.cli.{command.replace('-', '_')}").main(rest))
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         sys.stderr.close()
         return 0

@@ -101,6 +101,6 @@ def _build(depth: int, stride: int = 1, *, inputs: tuple[int, ...], outputs: int
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {
-    **{f"cifar-resnet{depth}": partial(_build, depth) for depth in (8, 14, 20, 32, 44, 56, 110)},
+    **{f"cifar-resnet{depth}": partial(_build, depth) for depth in (8, 14, 20, 32, 44, 56, 110, 1202)},
     "cifar-resnet8-64": partial(_build, 8, 2),
 }

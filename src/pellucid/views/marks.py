@@ -275,6 +275,39 @@ class Text:
         return self.x, self.x, self.y, self.y
 
 
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Nodes, `boxes` (n, 4) as x0, y0, x1, y1, with `names` and, smaller, `notes` in them and `words` shown
+    when one is pointed at; `frames` (m, 4) around some of them with `titles`; `paths[i]` (k_i, 2) are edges.
+    """
+
+    boxes: Array
+    names: tuple[str, ...]
+    notes: tuple[str, ...]
+    words: tuple[str, ...]
+    colours: tuple[str, ...]
+    frames: Array
+    titles: tuple[str, ...]
+    paths: tuple[Array, ...]
+
+    def __post_init__(self) -> None:
+        for corners, counted in (
+            (self.boxes, (self.names, self.notes, self.words, self.colours)),
+            (self.frames, (self.titles,)),
+        ):
+            _check(corners.ndim == 2 and corners.shape[1] == 4, "rectangles (n, 4)", corners.shape)
+            counts = {len(corners), *(len(each) for each in counted)}
+            _check(len(counts) == 1, "as many rectangles as names, notes, words and colours", counts)
+        for path in self.paths:
+            _check(path.ndim == 2 and path.shape[1] == 2, "paths (k, 2)", path.shape)
+        for colour in self.colours:
+            check_colour(colour)
+
+    def bounds(self) -> Bounds | None:
+        every = np.concatenate([self.boxes, self.frames])
+        return _hull(every[:, 0::2].ravel(), every[:, 1::2].ravel())
+
+
 MARKS: dict[str, type[Any]] = {
     "image": Image,
     "heat": Heat,
@@ -285,6 +318,7 @@ MARKS: dict[str, type[Any]] = {
     "lines": Lines,
     "bars": Bars,
     "matrix": Matrix,
+    "graph": Graph,
     "text": Text,
 }
 

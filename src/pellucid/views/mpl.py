@@ -24,6 +24,7 @@ from pellucid.views.marks import (
     Bars,
     Bounds,
     Boxes,
+    Graph,
     Heat,
     Image,
     Lines,
@@ -139,6 +140,26 @@ def _matrix(axes: Axes, mark: Matrix) -> None:
     )
 
 
+def _graph(axes: Axes, mark: Graph) -> None:
+    for (x0, y0, x1, y1), title in zip(mark.frames.tolist(), mark.titles, strict=True):
+        axes.add_patch(
+            Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=light("faint"), linewidth=0.75)
+        )
+        axes.text(x0 + 8, y0 + 11, title, color=light("muted"), fontsize=7, va="center", clip_on=True)
+    for path in mark.paths:
+        axes.plot(path[:, 0], path[:, 1], color=light("faint"), linewidth=0.9, zorder=1.5)
+    for index, (x0, y0, x1, y1) in enumerate(mark.boxes.tolist()):
+        colour, height = light(mark.colours[index]), y1 - y0
+        face = Rectangle((x0, y0), x1 - x0, height, facecolor=light("surface"), edgecolor=light("faint"))
+        axes.add_patch(face)
+        axes.add_patch(Rectangle((x0, y0), 4, height, facecolor=colour, zorder=2))
+        for words, down, size, tone in (
+            (mark.names[index], 0.32, 7.5, "ink"),
+            (mark.notes[index], 0.72, 6.5, "muted"),
+        ):
+            axes.text(x0 + 10, y0 + down * height, words, color=light(tone), fontsize=size, va="center")
+
+
 def _text(axes: Axes, mark: Text) -> None:
     side = {"start": "left", "middle": "center", "end": "right"}[mark.anchor]
     axes.text(
@@ -156,6 +177,7 @@ DRAW: dict[str, Callable[[Axes, Any], None]] = {
     "lines": _lines,
     "bars": _bars,
     "matrix": _matrix,
+    "graph": _graph,
     "text": _text,
 }
 

@@ -15,7 +15,20 @@ import numpy as np
 
 from pellucid.views.axes import Span, decimate, isolated, number
 from pellucid.views.colours import ink_on, light, rgb, series
-from pellucid.views.marks import Bars, Bounds, Boxes, Heat, Image, Lines, Masks, Matrix, Points, Text, Tiles
+from pellucid.views.marks import (
+    Bars,
+    Bounds,
+    Boxes,
+    Graph,
+    Heat,
+    Image,
+    Lines,
+    Masks,
+    Matrix,
+    Points,
+    Text,
+    Tiles,
+)
 from pellucid.views.raster import data_uri, png, scaled_png, sheet
 
 POINTED = 60  # a line of at most so many points tells each one's value
@@ -178,6 +191,38 @@ def _matrix(mark: Matrix, surface: Surface) -> str:
     return f'<g class="cells">{"".join(parts)}</g>'
 
 
+def _graph(mark: Graph, surface: Surface) -> str:
+    places = [surface.rectangle((x0, x1, y0, y1)) for x0, y0, x1, y1 in mark.frames.tolist()]
+    parts = [f'<rect class="frame" {place} rx="8"/>' for place in places]
+    paths = "".join(f'<path d="{_curve(*surface.at(path[:, 0], path[:, 1]))}"/>' for path in mark.paths)
+    parts.append(
+        f'<svg class="lines" viewBox="0 0 1000 1000" preserveAspectRatio="none">'
+        f'<g stroke="{ink("faint")}" stroke-width="1.5">{paths}</g></svg>'
+    )
+    for place, title in zip(places, mark.titles, strict=True):
+        parts.append(f'<svg {place}><text class="heading" x="10" y="16">{escape(title)}</text></svg>')
+    for index, (x0, y0, x1, y1) in enumerate(mark.boxes.tolist()):
+        colour, place = ink(mark.colours[index]), surface.rectangle((x0, x1, y0, y1))
+        parts.append(
+            f'<svg {place}>{told(mark.words[index])}<rect class="node" width="100%" height="100%" rx="6"/>'
+            f'<rect width="4" height="100%" rx="2" fill="{colour}"/>'
+            f'<text class="name" x="11" y="15">{escape(mark.names[index])}</text>'
+            f'<text class="note" x="11" y="29">{escape(mark.notes[index])}</text></svg>'
+        )
+    return f'<g class="graph">{"".join(parts)}</g>'
+
+
+def _curve(x: Any, y: Any) -> str:
+    """SVG's path through points in thousandths that leaves and arrives vertically."""
+    steps = [f"M{10 * x[0]:.1f} {10 * y[0]:.1f}"]
+    for i in range(1, len(x)):
+        middle = 5 * (y[i - 1] + y[i])
+        steps.append(
+            f"C{10 * x[i - 1]:.1f} {middle:.1f} {10 * x[i]:.1f} {middle:.1f} {10 * x[i]:.1f} {10 * y[i]:.1f}"
+        )
+    return "".join(steps)
+
+
 def _text(mark: Text, surface: Surface) -> str:
     x, y = surface.at(mark.x, mark.y)
     return (
@@ -196,5 +241,6 @@ DRAW: dict[str, Callable[[Any, Surface], str]] = {
     "lines": _lines,
     "bars": _bars,
     "matrix": _matrix,
+    "graph": _graph,
     "text": _text,
 }

@@ -1,0 +1,70 @@
+"""`pellucid inspect`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from pellucid.cli import main
+
+
+def test_table_totals_and_depth(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("inspect resnet152 --depth 1 --input 3x64x64".split()) == 0
+    said = capsys.readouterr().out
+    assert "60,192,808" in said
+    assert "layer4" in said
+    assert "conv2" not in said
+
+
+def test_json_and_csv_say_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = "inspect lenet5 --input 1x28x28 --outputs 10".split()
+    assert main([*arguments, "--json"]) == 0
+    table = json.loads(capsys.readouterr().out)
+    assert main([*arguments, "--csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert table["parameters"] == 61_706
+    assert [int(row["multiply-adds"]) for row in rows] == [row["multiply_adds"] for row in table["rows"]]
+    assert [row["address"] for row in rows][1:3] == ["input", "c1"]
+
+
+@pytest.mark.parametrize("ending", [".html", ".json", ".png"])
+def test_the_graph_is_written(ending: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / f"graph{ending}"
+    assert main(["inspect", "cifar-resnet8", "--input", "3x32x32", "--depth", "2", "--graph", str(path)]) == 0
+    content = path.read_bytes()
+    if ending == ".json":
+        assert {"layer1.0", "layer3.0", ":output"} <= {
+            node["address"] for node in json.loads(content)["nodes"]
+        }
+    else:
+        assert len(content) > 5000
+
+
+def test_networks_of_other_libraries(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("inspect timm/vit_tiny_patch16_224 --depth 1".split()) == 0
+    assert "5,717,416" in capsys.readouterr().out
+    assert main("inspect torchvision/regnet_y_400mf --depth 0".split()) == 0  # not to be built on meta
+    assert "4,344,144" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("resnet51", "resnet50"),
+        ("resnet18 --input 3by224", "3x224x224"),
+        ("resnet18 --input 3x0x224", "3x224x224"),
+        ("resnet18 --graph g.svg", ".html"),
+        ("resnet18 --depth -1", "depth"),
+        ("torchvision/vit_b_16 --input 3x200x200", "200"),
+        ("alexnet --input 3x32x32", "at least 63"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(arguments: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", *arguments.split()]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert said in error

@@ -55,7 +55,7 @@ MODELS: Registry[Callable[..., nn.Module]] = Registry(
         },
         "googlenet": {
             "googlenet": "GoogLeNet as published, 7.0 million parameters, with two classifiers for training",
-            "googlenet-bn": "GoogLeNet with batch normalisation, as torchvision has it, 6.6 million parameters",
+            "googlenet-bn": "GoogLeNet with batch norm, as torchvision has it, 6.6 million parameters",
         },
         "inception_v3": {
             "inception-v3": "convolutions taken apart, 27.2 million parameters, one classifier for training",

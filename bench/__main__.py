@@ -21,7 +21,15 @@ from rich.table import Table
 
 from bench.measure import Options, Summary, Work, interleave, summarise
 
-BENCHES = ("startup", "shapes_throughput", "augmentation", "data_loading", "training", "recorder")
+BENCHES = (
+    "startup",
+    "inspection",
+    "shapes_throughput",
+    "augmentation",
+    "data_loading",
+    "training",
+    "recorder",
+)
 ON_REQUEST = ("precision", "precision_rule")  # they take long, or need data
 RESULTS = Path(__file__).parent / "results"
 

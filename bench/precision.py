@@ -22,7 +22,8 @@ from pellucid.data.settings import DataSettings
 from pellucid.data.source import Data
 from pellucid.models.naming import build_model
 from pellucid.recipes import RECIPES
-from pellucid.recipes.recipe import Recipe, expected_by
+from pellucid.recipes.fitting import expected_by
+from pellucid.recipes.recipe import Recipe
 from pellucid.training.events import Diverged, Evaluated, Started
 from pellucid.training.loop import fit
 from pellucid.training.settings import HardwareSettings

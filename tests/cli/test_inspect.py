@@ -26,8 +26,8 @@ def test_json_and_csv_say_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     table = json.loads(capsys.readouterr().out)
     assert main([*arguments, "--csv"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-    assert table["parameters"] == 61_706
-    assert [int(row["multiply-adds"]) for row in rows] == [row["multiply_adds"] for row in table["rows"]]
+    assert table["rows"][0]["parameters"] == 61_706
+    assert [int(row["multiply_adds"]) for row in rows] == [row["multiply_adds"] for row in table["rows"]]
     assert [row["address"] for row in rows][1:3] == ["input", "c1"]
 
 

@@ -235,10 +235,12 @@ def test_a_large_jpeg_is_read_smaller_but_never_too_small(monkeypatch: pytest.Mo
     assert (small.int() - full.int()).abs().float().mean() < 1
 
 
-def test_centre_equals_torchvisions_protocol() -> None:
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_centre_equals_torchvisions_protocol(interpolation: str) -> None:
     image = photo(300, 400)
-    ours = decode_centre(stored(image, "PNG"), (224, 224), keep=224 / 256)
-    usual = v2.Compose([v2.Resize(256, antialias=True), v2.CenterCrop(224), v2.PILToTensor()])(image)
+    ours = decode_centre(stored(image, "PNG"), (224, 224), keep=224 / 256, interpolation=interpolation)
+    mode = v2.InterpolationMode(interpolation)
+    usual = v2.Compose([v2.Resize(256, mode, antialias=True), v2.CenterCrop(224), v2.PILToTensor()])(image)
     assert (ours.int() - usual.int()).abs().float().mean() < 1
 
 

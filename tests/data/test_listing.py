@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from pellucid.data import listing as module
-from pellucid.data.decode import decode, decode_centre
+from pellucid.data.decode import decode, decode_centre, load_picture
 from pellucid.data.files import Files
 from pellucid.data.folder import find_folder
 from pellucid.data.listing import open_listing
@@ -63,6 +63,20 @@ def test_a_set_that_is_shrunk_is_streamed(make_folder: MakeFolder) -> None:
     again = train.fetch(torch.tensor([0]), torch.tensor([4]))
     assert torch.equal(random.inputs[1], again.inputs[0])
     assert not torch.equal(random.inputs, centre.inputs)
+
+
+def test_how_much_is_looked_at_and_how_it_is_resized_can_be_said(make_folder: MakeFolder) -> None:
+    root = make_folder(BASIC)
+    settings = DataSettings(size=16, keep=0.5, interpolation="bicubic")
+    data = open_listing(find_folder(root), settings)
+    assert (data.info.preprocessing.keep, data.info.preprocessing.interpolation) == (0.5, "bicubic")
+    seen = data.splits["train"].fetch(torch.tensor([0])).inputs[0]
+    path = root / "train/cat/000.png"
+    assert torch.equal(seen, decode_centre(path, (16, 16), keep=0.5, interpolation="bicubic"))
+    assert not torch.equal(seen, decode_centre(path, (16, 16), keep=0.5))
+    assert torch.equal(seen, load_picture(path, data.info.preprocessing))
+    with pytest.raises(InputError, match=r"data\.keep must be in \(0, 1\]; got 0"):
+        DataSettings(keep=0)
 
 
 def test_pictures_of_several_sizes_are_brought_to_224(make_folder: MakeFolder) -> None:

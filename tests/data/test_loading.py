@@ -170,6 +170,18 @@ def test_normalise_is_the_formula():
     assert torch.allclose(out.double(), (batch.inputs.double() / 255 - mean) / std, atol=1e-5)
 
 
+def test_normalise_puts_blue_first_where_a_network_takes_it_so():
+    """One pixel by hand: mean and deviation are in the network's order, the picture stays as it is stored."""
+    stored = torch.tensor([[10, 20, 30], [200, 100, 0]], dtype=torch.uint8).view(2, 3, 1, 1)
+    caffe = Preprocessing((104.0, 117.0, 123.0), (1.0, 2.0, 4.0), scale=1.0, channels="BGR")
+    out = normalise(Batch(stored, torch.zeros(2), torch.arange(2)), caffe).inputs
+    assert out.flatten(1).tolist() == [
+        [30 - 104, (20 - 117) / 2, (10 - 123) / 4],
+        [0 - 104, (100 - 117) / 2, (200 - 123) / 4],
+    ]
+    assert stored[1].flatten().tolist() == [200, 100, 0]
+
+
 def test_normalise_tables_feature_by_feature_and_leaves_the_source_alone():
     table = torch.tensor([[1.0, 10.0], [3.0, 30.0]])
     preprocessing = Preprocessing(mean=(2.0, 20.0), std=(1.0, 10.0), scale=1.0, channels="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import re
@@ -23,9 +24,10 @@ import pytest
 import torch
 
 import pellucid
-from pellucid.cli import COMMANDS, compare, demo, evaluate, predict, report
+from pellucid.cli import COMMANDS
 from pellucid.cli.arguments import parse
 from pellucid.cli.list import KINDS
+from pellucid.cli.study import read_call as read_study
 from pellucid.cli.train import read_call
 from pellucid.data.digits import open_digits
 from pellucid.models.naming import build_model
@@ -35,7 +37,6 @@ from pellucid.training.events import Event
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
-CALLS = {"demo": demo, "evaluate": evaluate, "predict": predict, "report": report, "compare": compare}
 
 
 def named(path: Path) -> str:
@@ -138,8 +139,11 @@ def test_every_command_can_be_said(where: str, words: list[str]) -> None:
     elif command == "train":
         if rest[0] not in NEW_NAMES | WRONG_ON_PURPOSE:
             read_call(rest)
+    elif command == "study":
+        read_study(rest)
     else:
-        parse(CALLS[command].Call, rest, command=command, about="")
+        module = importlib.import_module(f"pellucid.cli.{command.replace('-', '_')}")
+        parse(module.Call, rest, command=command, about="")
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=lambda block: f"{named(block.page)} {block.title}".strip())

@@ -66,7 +66,7 @@ class LooksAtValues(nn.Module):
 def test_a_network_that_needs_values_is_run_with_them() -> None:
     found = trace(LooksAtValues(), [torch.empty(1, 3, device="meta")])
     assert found.device == "cpu"
-    assert "not without values" in found.note
+    assert "does not run without values" in found.note
     assert "linear" in [operation.name for operation in found.operations]
     with pytest.raises(InputError):
         trace_on_meta(LooksAtValues(), [torch.empty(1, 3)])

@@ -1,7 +1,8 @@
-"""Weights from every kind of file, all or none of them; bad files in one line."""
+"""Weights from every kind of file, all or none of them; bad files in one line; what travels with them."""
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from collections.abc import Callable
@@ -11,9 +12,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torchvision.models.vision_transformer import MLPBlock
 
 from pellucid.models.naming import build_model
-from pellucid.models.weights import load_weights
+from pellucid.models.weights import load_state, load_weights, read_weights, save_weights
+from pellucid.types.data_info import Preprocessing
 from pellucid.types.errors import InputError
 
 
@@ -31,6 +34,8 @@ WRAPPINGS: dict[str, Callable[[State], object]] = {
     "nested": lambda state: {"model": {"model_state_dict": state}},
     "DataParallel": lambda state: {f"module.{name}": tensor for name, tensor in state.items()},
     "compiled": lambda state: {f"_orig_mod.module.{name}": tensor for name, tensor in state.items()},
+    "Lightning": lambda state: {"state_dict": {f"model.{name}": tensor for name, tensor in state.items()}},
+    "a part": lambda state: {f"net.backbone.{name}": tensor for name, tensor in state.items()},
     "half": lambda state: {
         name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in state.items()
     },
@@ -78,6 +83,87 @@ def test_a_long_list_is_shortened(tmp_path: Path) -> None:
     torch.save(build_model("cifar-resnet20", inputs=(3, 32, 32), outputs=4).state_dict(), path)
     with pytest.raises(InputError, match=r"72 unexpected: [^,]+, [^,]+, [^,]+, [^,]+, …$"):
         load_weights(network(), path)
+
+
+def test_a_network_whose_own_names_have_the_prefix() -> None:
+    source, model = (nn.ModuleDict({"model": network(seed)}) for seed in (1, 2))
+    wrapped = {f"module.{name}": tensor for name, tensor in source.state_dict().items()}
+    for state in (source.state_dict(), wrapped):
+        load_state(model, state, "these")
+    torch.testing.assert_close(model.state_dict(), source.state_dict(), rtol=0, atol=0)
+
+
+def test_other_names_by_a_map() -> None:
+    source, model = network(1), network(2)
+    theirs = {name.replace("conv", "convolution"): tensor for name, tensor in source.state_dict().items()}
+    maps = (str.upper, lambda name: name.replace("convolution", "conv"))
+    with pytest.raises(InputError, match=r"7 missing: conv1\.weight"):
+        load_state(model, theirs, "theirs", maps=maps[:1])
+    load_state(model, theirs, "theirs", maps=maps)
+    torch.testing.assert_close(model.state_dict(), source.state_dict(), rtol=0, atol=0)
+
+
+def test_older_names_that_a_network_knows_itself() -> None:
+    source, model = MLPBlock(4, 8, 0.0), MLPBlock(4, 8, 0.0)
+    older = {"0.": "linear_1.", "3.": "linear_2."}
+    state = {older[name[:2]] + name[2:]: tensor for name, tensor in source.state_dict().items()}
+    load_state(model, state, "older")
+    torch.testing.assert_close(model.state_dict(), source.state_dict(), rtol=0, atol=0)
+    load_state(model, {**state, "linear_2.bias": torch.zeros(9)}, "older", but=["3.bias", "linear_2.bias"])
+    with pytest.raises(InputError, match="4 missing"):
+        load_state(model, {**state, "linear_3.bias": torch.zeros(4)}, "newer")
+
+
+def test_a_network_that_asks_for_the_version_of_its_weights(tmp_path: Path) -> None:
+    """MNASNet refuses a plain dict, without the versions that PyTorch keeps beside a state dict."""
+    source, model = (build_model("torchvision/mnasnet0_5", inputs=(3, 32, 32), outputs=4) for _ in range(2))
+    save_file(source.state_dict(), tmp_path / "weights.safetensors")
+    load_weights(model, tmp_path / "weights.safetensors")
+    torch.testing.assert_close(model.state_dict(), source.state_dict(), rtol=0, atol=0)
+
+
+def test_auxiliary_classifiers_that_a_network_lacks_are_left_out() -> None:
+    model = nn.Sequential(nn.Linear(2, 2))
+    state = {name: torch.ones_like(tensor) for name, tensor in model.state_dict().items()}
+    load_state(model, {**state, "aux1.fc.weight": torch.zeros(3)}, "these")
+    assert all((tensor == 1).all() for tensor in model.state_dict().values())
+
+
+PREPROCESSING = Preprocessing(
+    (104.0, 117.5, 123.0), (1.0, 2.0, 1.0), 1.0, "BGR", (227, 200), 227 / 256, "bicubic"
+)
+
+
+def test_a_record_travels_with_the_weights(tmp_path: Path) -> None:
+    source, model, path = network(1), network(2), tmp_path / "weights.safetensors"
+    source.shared = source.linear  # tied weights
+    classes = ("Käfer", "ant, emmet", "c", "d")
+    for _ in range(2):  # the second replaces the first
+        save_weights(source, path, preprocessing=PREPROCESSING, classes=classes, name="cifar-resnet8")
+    del source.shared
+    assert [entry.name for entry in tmp_path.iterdir()] == ["weights.safetensors"]
+    found = read_weights(path)
+    assert (found.preprocessing, found.classes) == (PREPROCESSING, classes)
+    assert found.state.keys() >= model.state_dict().keys()
+    load_state(model, {name: found.state[name] for name in model.state_dict()}, found.where)
+    torch.testing.assert_close(model.state_dict(), source.state_dict(), rtol=0, atol=0)
+
+
+def test_files_of_others_have_no_record(tmp_path: Path) -> None:
+    save_file(network().state_dict(), tmp_path / "weights.safetensors", {"format": "pt"})
+    found = read_weights(tmp_path / "weights.safetensors")
+    assert (found.preprocessing, found.classes) == (None, ())
+
+
+@pytest.mark.parametrize(
+    "record", ["[", "[]", "{}", json.dumps({"preprocessing": {"mode": 1}, "classes": []}), '"words"']
+)
+def test_a_record_that_is_not_understood(tmp_path: Path, record: str) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_file(network().state_dict(), path, {"pellucid": record})
+    with pytest.raises(InputError, match="words that this version does not know") as error:
+        read_weights(path)
+    assert "\n" not in str(error.value)
 
 
 class Runs:

@@ -67,6 +67,13 @@ def _is_rule(line: str) -> bool:
     return not line.strip("─-╰╯+")
 
 
+def input_shape(text: str) -> tuple[int, ...]:
+    """What --input says, as 3x224x224. Raises `InputError` for anything else."""
+    if not re.fullmatch(r"[1-9]\d*(x[1-9]\d*)*", text.lower()):
+        raise InputError(f"--input is sizes joined by x, 3x224x224 say; got {text!r}")
+    return tuple(int(part) for part in text.lower().split("x"))
+
+
 def in_words(mistake: str) -> str:
     """tyro's sentence as a user would say it: the option by its name, a type by what it holds."""
     for pattern, words in _WORDS:

@@ -12,15 +12,13 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from torch import nn
 
-from pellucid.cli.arguments import parse
+from pellucid.cli.arguments import input_shape, parse
 from pellucid.inspection.cost import multiply_adds, parameter_count
 from pellucid.inspection.difference import Difference, Step, compare_structure
 from pellucid.inspection.trace import Trace, trace
-from pellucid.models.naming import build_model
+from pellucid.models.naming import build_on_meta
 from pellucid.runs.log import json_text
-from pellucid.types.errors import InputError
 
 ABOUT = """Put the structures of two networks side by side: layers and operations that one has and the other
 has not, and those that differ.
@@ -55,7 +53,7 @@ class Built:
 
 def main(arguments: Sequence[str]) -> int:
     call = parse(Call, arguments, command="compare-models", about=ABOUT)
-    shape = _shape(call.input)
+    shape = input_shape(call.input)
     first, second = (_built(name, shape, call.outputs) for name in (call.first, call.second))
     differences = compare_structure(first.trace, second.trace)
     if call.json:
@@ -73,16 +71,8 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _shape(text: str) -> tuple[int, ...]:
-    parts = text.lower().split("x")
-    if not all(part.isdecimal() and int(part) > 0 for part in parts):
-        raise InputError(f"--input is sizes joined by x, 3x224x224 say; got {text!r}")
-    return tuple(int(part) for part in parts)
-
-
 def _built(name: str, shape: tuple[int, ...], outputs: int) -> Built:
-    with torch.device("meta"):
-        model: nn.Module = build_model(name, inputs=shape, outputs=outputs)
+    model = build_on_meta(name, inputs=shape, outputs=outputs)
     run = trace(model, [torch.empty(1, *shape, device="meta")])
     return Built(name, parameter_count(model), multiply_adds(model, shape), run)
 

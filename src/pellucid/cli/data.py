@@ -72,15 +72,15 @@ def _print(report: Report, console: Console) -> None:
 
 
 def _balance(report: Report) -> Table:
-    """One class a row: the largest and the smallest training classes where there are many."""
+    """One class a row: the largest and the smallest classes of the first split where there are many."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("class")
     for split in report.counts:
         table.add_column(split, justify="right")
-    train = report.counts["train"]
-    shown = list(train)
+    first = next(iter(report.counts.values()))
+    shown = list(first)
     if len(shown) > 2 * SHOWN:
-        by_size = sorted(shown, key=lambda name: -train[name])
+        by_size = sorted(shown, key=lambda name: -first[name])
         shown = [*by_size[:SHOWN], "…", *by_size[-SHOWN:]]
     for name in shown:
         table.add_row(

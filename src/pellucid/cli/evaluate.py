@@ -1,9 +1,10 @@
-"""`pellucid evaluate`: measure a run, or a network with weights from a file, on a test split."""
+"""`pellucid evaluate`: measure a run, or a network with trained weights, on a test split."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,24 +12,28 @@ import tyro
 from rich.console import Console
 
 from pellucid.cli.arguments import parse
+from pellucid.cli.run_or_network import check_says_nothing, is_run
 from pellucid.cli.tables import metrics_table
 from pellucid.cli.train import with_data
+from pellucid.data.arranged import arranged
 from pellucid.data.opening import open_data
 from pellucid.data.settings import DataSettings
-from pellucid.recipes.experiment import OpenedRun, evaluate_on, keep_evaluation, open_run, restore
+from pellucid.recipes.experiment import evaluate_on, keep_evaluation, open_run, restore
+from pellucid.recipes.fitting import InputSettings, sized_for
 from pellucid.recipes.general import find_recipe
 from pellucid.recipes.recipe import prepare
 from pellucid.runs.log import json_text
 from pellucid.training.processes import Processes, join_processes
-from pellucid.types.data_info import DataInfo
 from pellucid.types.errors import InputError
 from pellucid.types.evaluation import Evaluation
 
-ABOUT = """Measure a run's best weights, or a network with weights from a file, on a test split.
+ABOUT = """Measure a run's best weights, or a network with trained weights, on a test split.
 
 Example: pellucid evaluate runs/digits-lenet5
 
 Example: pellucid evaluate cifar-resnet20 --weights resnet20.th --data cifar10.npz
+
+Example: pellucid evaluate resnet50 --weights torchvision/resnet50.IMAGENET1K_V2 --data photos/
 """
 
 
@@ -36,8 +41,10 @@ Example: pellucid evaluate cifar-resnet20 --weights resnet20.th --data cifar10.n
 class Call:
     what: Annotated[str, tyro.conf.Positional]
     """A run folder, or the name of a recipe or network."""
-    weights: Path | None = None
-    """A file of weights, for a recipe or network."""
+    weights: str = ""
+    """For a recipe or network: a file of weights, or published ones by name, torchvision/NAME[.WEIGHTS] or
+    timm/NAME[.TAG].
+    """
     data: str = ""
     """Other data: a path or a name of `pellucid list datasets`."""
     split: str = "test"
@@ -46,14 +53,14 @@ class Call:
     """cpu, cuda, cuda:1, mps; auto takes an accelerator where there is one."""
     json: bool = False
     """Print the numbers as JSON."""
+    model: InputSettings = field(default_factory=InputSettings)
+    settings: Annotated[DataSettings, tyro.conf.arg(name="data")] = field(default_factory=DataSettings)
 
 
 def main(arguments: Sequence[str]) -> int:
-    call = parse(Call, arguments, command="evaluate", about=ABOUT)
+    call = read_call(arguments)
     with join_processes(call.device) as processes:
-        evaluation = (
-            _of_run(call, processes) if (Path(call.what) / "run.json").exists() else _of_network(call)
-        )
+        evaluation = _of_run(call, processes) if is_run(call.what) else _of_network(call, processes)
     if processes.first:
         if call.json:
             print(json_text({"split": call.split, "samples": len(evaluation.indices), **evaluation.metrics}))
@@ -63,66 +70,63 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+def read_call(arguments: Sequence[str]) -> Call:
+    """The options of a network are those of its recipe, and by default as they are there."""
+    call = parse(Call, arguments, command="evaluate", about=ABOUT)
+    if is_run(call.what):
+        check_says_nothing(call.what, call.weights, call.model, call.settings)
+        return call
+    recipe = find_recipe(call.what)
+    default = replace(call, model=InputSettings.of(recipe.model), settings=recipe.data)
+    return parse(Call, arguments, command="evaluate", about=ABOUT, default=default)
+
+
 def _of_run(call: Call, processes: Processes) -> Evaluation:
-    """A run on its own data, where the result goes into the run, or on other data with the same classes."""
-    if call.weights is not None:
-        raise InputError(f"{call.what} is a run and has its own weights; leave --weights out")
+    """A run on its own data, where the result goes into the run, or on other data with classes that it
+    knows.
+    """
     opened = open_run(Path(call.what))
     model, step = restore(opened.folder, opened.recipe, opened.info, processes)
-    data = open_data(
-        _like(opened, with_data(opened.recipe.data, call.data)) if call.data else opened.recipe.data
-    )
+    settings = opened.recipe.data
+    if call.data:
+        settings = replace(with_data(settings, call.data), folds=0, fold=0)
+    data = open_data(sized_for(settings, opened.info.preprocessing))
     if not call.data and data.info.fingerprint != opened.info.fingerprint:
         raise InputError(
             f"the data changed since {call.what} was trained; name them by --data to evaluate on them"
         )
-    if (data.info.classes, data.info.shape) != (opened.info.classes, opened.info.shape):
+    if data.info.shape != opened.info.shape:
         raise InputError(
-            f"{data.info.name} does not fit {call.what}: {_kind(data.info)}, "
-            f"where the network knows {_kind(opened.info)}"
+            f"{data.info.name} does not fit {call.what}: inputs of shape {data.info.shape}, "
+            f"where the network knows {opened.info.shape}"
         )
+    data = arranged(data, opened.info.classes)
     data = replace(data, info=replace(data.info, preprocessing=opened.info.preprocessing))
-    task, settings = opened.recipe.task.build(opened.info), opened.recipe.training
-    settings = replace(settings, hardware=replace(settings.hardware, device=call.device))
-    evaluation = evaluate_on(model, task, data, settings, split=call.split, step=step)
+    task, training = opened.recipe.task.build(opened.info), opened.recipe.training
+    training = replace(training, hardware=replace(training.hardware, device=call.device))
+    evaluation = evaluate_on(model, task, data, training, split=call.split, step=step)
     if processes.first and not call.data:
         keep_evaluation(opened.folder, task, data, evaluation)
     return evaluation
 
 
-def _like(opened: OpenedRun, settings: DataSettings) -> DataSettings:
-    """`settings` that bring other pictures to the size and channels that the run's network knows."""
-    shape, channels = opened.info.shape, opened.info.preprocessing.channels
-    if len(shape) != 3 or shape[1] != shape[2]:
-        return settings
-    return replace(settings, size=shape[1], channels="L" if channels == "L" else "RGB", folds=0)
-
-
-def _kind(info: DataInfo) -> str:
-    classes = f"{len(info.classes)} classes ({', '.join(info.classes[:3])}, …) and " if info.classes else ""
-    return f"{classes}inputs of shape {info.shape}"
-
-
-def _of_network(call: Call) -> Evaluation:
-    """A recipe's or network's weights from a file."""
+def _of_network(call: Call, processes: Processes) -> Evaluation:
+    """A recipe's or network's weights from elsewhere."""
     recipe = find_recipe(call.what)
-    if call.weights is None:
+    weights = call.weights or recipe.model.weights
+    if not weights:
         raise InputError(
             f"{call.what} has no trained weights of its own; give --weights FILE, or a run folder"
         )
-    hardware = replace(recipe.training.hardware, device=call.device)
+    training = replace(recipe.training, hardware=replace(recipe.training.hardware, device=call.device))
     prepared = prepare(
         replace(
             recipe,
-            model=replace(recipe.model, weights=call.weights),
-            data=with_data(recipe.data, call.data),
-            training=replace(recipe.training, hardware=hardware),
+            model=replace(recipe.model, weights=weights, classifier="keep", **asdict(call.model)),
+            data=with_data(call.settings, call.data),
+            training=training,
         )
     )
-    return evaluate_on(
-        prepared.model,
-        prepared.task,
-        prepared.data,
-        replace(recipe.training, hardware=hardware),
-        split=call.split,
-    )
+    for note in prepared.notes if processes.first else ():
+        print(f"note: {note}", file=sys.stderr)
+    return evaluate_on(prepared.model, prepared.task, prepared.data, training, split=call.split)

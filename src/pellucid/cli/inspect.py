@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
-import re
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -15,13 +14,14 @@ import tyro
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
-from torch import nn
 
-from pellucid.cli.arguments import parse
+from pellucid.cli.arguments import input_shape, parse
+from pellucid.cli.run_or_network import is_run
 from pellucid.inspection.graph import graph_of
-from pellucid.inspection.layer_table import LayerTable, Row, Shape, layer_table
+from pellucid.inspection.layer_table import Field, LayerTable, Row, Shape, table_of
+from pellucid.inspection.timing import time_calls
 from pellucid.inspection.trace import Trace, trace
-from pellucid.models.naming import build_model, source_of
+from pellucid.models.naming import build_model, build_on_meta, source_of
 from pellucid.recipes.experiment import open_run
 from pellucid.runs.atomic import write_file
 from pellucid.runs.log import json_text
@@ -46,6 +46,8 @@ class Call:
     """How many numbers the network gives; of a run, as many as it was trained for."""
     depth: int | None = None
     """Show modules down to this level only; deeper ones are counted in those around them."""
+    time: bool = False
+    """Measure how long each layer takes, too, on the processor."""
     graph: Path | None = None
     """Draw the graph, folded at --depth, into this file: .html, .png or .json."""
     json: bool = False
@@ -60,9 +62,12 @@ def main(arguments: Sequence[str]) -> int:
         raise InputError(f"--depth must be 0 or more, got {call.depth}")
     if call.graph is not None and call.graph.suffix not in (".html", ".png", ".json"):
         raise InputError(f"--graph writes a .html, .png or .json file; got {call.graph}")
-    model, shapes = _network(call)
-    found = trace(model, [torch.empty(1, *shape, device="meta") for shape in shapes])
-    table = layer_table(model, found)
+    name, shapes, outputs = _asked(call)
+    build = build_model if call.time else build_on_meta
+    model = build(name, inputs=shapes[0], outputs=outputs)
+    inputs = [torch.empty(1, *shape, device="meta") for shape in shapes]
+    found = trace(model, inputs)
+    table = table_of(found, inputs, seconds=time_calls(model, inputs) if call.time else None)
     rows = [row for row in table.rows if call.depth is None or row.depth <= call.depth]
     if call.json:
         print(json_text({**table.to_dict(), "rows": [asdict(row) for row in rows]}, indent=1))
@@ -75,50 +80,25 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _network(call: Call) -> tuple[nn.Module, list[Shape]]:
-    """The network without values where it can be built so, and the shapes of its inputs."""
-    shapes = [_shape(text) for text in call.input]
-    if (Path(call.what) / "run.json").exists():
-        opened = open_run(Path(call.what))
-        name = source_of(opened.recipe.model.name, opened.folder.path)
-        shapes = shapes or [opened.info.shape]
-        outputs = opened.recipe.task.outputs(opened.info)
-    else:
-        name, outputs = call.what, call.outputs
-        shapes = shapes or [(3, 224, 224)]
-    try:
-        with torch.device("meta"):
-            model = build_model(name, inputs=shapes[0], outputs=outputs)
-    except (NotImplementedError, RuntimeError):  # it looks at values while it is built
-        model = build_model(name, inputs=shapes[0], outputs=outputs)
-    return model, shapes
-
-
-def _shape(text: str) -> Shape:
-    if not re.fullmatch(r"[1-9]\d*(x[1-9]\d*)*", text.lower()):
-        raise InputError(f"--input is sizes joined by x, 3x224x224 say; got {text!r}")
-    return tuple(int(part) for part in text.lower().split("x"))
+def _asked(call: Call) -> tuple[str, list[Shape], int]:
+    """The network's name, the shapes of its inputs and the number of its outputs."""
+    shapes = [input_shape(text) for text in call.input]
+    if not is_run(call.what):
+        return call.what, shapes or [(3, 224, 224)], call.outputs
+    opened = open_run(Path(call.what))
+    name = source_of(opened.recipe.model.name, opened.folder.path)
+    return name, shapes or [opened.info.shape], opened.recipe.task.outputs(opened.info)
 
 
 def _print_csv(rows: Sequence[Row]) -> None:
+    names = [each.name for each in fields(Row) if each.name != "field"]
     writer = csv.writer(sys.stdout)
-    writer.writerow(
-        ("address", "kind", "depth", "inputs", "outputs", "parameters", "again", "multiply-adds", "bytes")
-    )
+    writer.writerow([*names, "field", "stride", "offset", "status"])
     for row in rows:
-        writer.writerow(
-            (
-                row.address,
-                row.kind,
-                row.depth,
-                _shapes(row.inputs),
-                _shapes(row.outputs),
-                row.parameters,
-                int(row.again),
-                row.multiply_adds,
-                row.bytes,
-            )
-        )
+        values = [getattr(row, name) for name in names]
+        field = row.field or Field((), None, None, "")
+        told = (_sides(field.size), _sides(field.stride), _sides(field.offset), field.status)
+        writer.writerow([_shapes(each) if isinstance(each, tuple) else each for each in values] + [*told])
 
 
 _WIDE = 240
@@ -128,33 +108,73 @@ def _print_table(table: LayerTable, rows: Sequence[Row], title: str) -> None:
     console = Console(soft_wrap=True, highlight=False)
     if not console.is_terminal:
         console = Console(soft_wrap=True, highlight=False, width=_WIDE)  # a file has room
-    shown = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
-    shown.add_column("layer", no_wrap=True)
-    shown.add_column("kind", no_wrap=True)
-    for name in ("input", "output", "parameters", "multiply-adds", "memory"):
-        shown.add_column(name, justify="right", no_wrap=True)
+    columns = [(name, cell) for name, cell in _COLUMNS.items() if name != "time" or table.total.seconds]
+    shown = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    for at, (name, _) in enumerate(columns):
+        shown.add_column(name, justify="left" if at < 2 else "right", no_wrap=True)
     for row in rows:
-        shown.add_row(
-            f"{'  ' * row.depth}{row.address.rpartition('.')[2] or '(network)'}",
-            row.kind,
-            _shapes(tuple(shape[1:] for shape in row.inputs)),
-            _shapes(tuple(shape[1:] for shape in row.outputs)),
-            "again" if row.again and row.parameters else f"{row.parameters:,}" if row.parameters else "",
-            f"{row.multiply_adds:,}" if row.multiply_adds else "",
-            _memory(row.bytes) if row.bytes else "",
-        )
+        shown.add_row(*(cell(row) for _, cell in columns))
     console.print(shown)
-    frozen = table.parameters - table.trainable
+    total = table.total
+    frozen = total.parameters - table.trainable
     console.print(
-        f"parameters {table.parameters:,}{f', {frozen:,} of them frozen' if frozen else ''} · "
-        f"buffers {table.buffers:,} · multiply-adds {table.multiply_adds:,} · "
-        f"all outputs together {_memory(table.forward_bytes)}"
+        f"parameters {total.parameters:,}{f', {frozen:,} of them frozen' if frozen else ''} · "
+        f"buffers {table.buffers:,} · multiply-adds {total.multiply_adds:,} "
+        f"(biases add {total.bias_additions:,} where they are counted)"
     )
-    if table.uncounted:
-        names = ", ".join(f"{name} ({count}×)" for name, count in table.uncounted.items())
-        console.print(f"not counted, since their multiply-adds are unknown: {names}")
-    if table.note:
-        console.print(f"run {table.note}")
+    training = "" if total.training_bytes is None else f" · kept for training {_memory(total.training_bytes)}"
+    console.print(
+        f"memory for one input: all outputs {_memory(total.forward_bytes)}, "
+        f"at once at most {_memory(table.peak_bytes)}{training}"
+    )
+    for operation, addresses in table.uncounted.items():
+        console.print(
+            f"not counted, since its multiply-adds are unknown: {operation}, {len(addresses)}×, "
+            f"first in {addresses[0] or 'the network itself'}"
+        )
+    for note in table.notes:
+        console.print(f"note: {note}")
+
+
+def _name(row: Row) -> str:
+    inside, _, operation = row.address.partition(":")
+    own = operation or inside.rpartition(".")[2] or "(network)"
+    return f"{'  ' * row.depth}{own}"
+
+
+def _field(row: Row) -> str:
+    """“43×43 / 8”: size and stride; only the size where there is no grid, a word where there is no size."""
+    if row.field is None or row.field.status == "nothing":
+        return ""
+    if row.field.status == "whole image":
+        return "whole"
+    limited = "" if row.field.status.startswith("exact") else "≤ "
+    stride = f" / {_sides(row.field.stride)}" if row.field.stride else ""
+    return f"{limited}{_sides(row.field.size)}{stride}"
+
+
+_COLUMNS: dict[str, Callable[[Row], str]] = {
+    "layer": _name,
+    "kind": lambda row: row.kind,
+    "input": lambda row: _shapes(tuple(shape[1:] for shape in row.inputs)),
+    "output": lambda row: _shapes(tuple(shape[1:] for shape in row.outputs)),
+    "parameters": lambda row: "again" if row.again and row.parameters else _count(row.parameters),
+    "multiply-adds": lambda row: _count(row.multiply_adds),
+    "memory": lambda row: _memory(row.forward_bytes),
+    "training": lambda row: _memory(row.training_bytes or 0),
+    "field / stride": _field,
+    "time": lambda row: "" if row.seconds is None else f"{1000 * row.seconds:.3g} ms",
+}
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number else ""
+
+
+def _sides(sides: Sequence[float] | None) -> str:
+    """One number for equal sides."""
+    words = [f"{side:g}" for side in sides or ()]
+    return words[0] if len({*words}) == 1 else "×".join(words)
 
 
 def _shapes(shapes: tuple[Shape, ...]) -> str:
@@ -162,6 +182,8 @@ def _shapes(shapes: tuple[Shape, ...]) -> str:
 
 
 def _memory(size: float) -> str:
+    if not size:
+        return ""
     for unit in ("B", "KiB", "MiB"):
         if size < 1024:
             return f"{size:.4g} {unit}"

@@ -11,6 +11,7 @@ from pellucid.data import DATASETS
 from pellucid.metrics import METRICS
 from pellucid.models import MODELS
 from pellucid.recipes import RECIPES
+from pellucid.studies import STUDIES
 from pellucid.tasks import TASKS
 from pellucid.types.errors import unknown_name
 from pellucid.types.registry import Registry
@@ -21,6 +22,7 @@ KINDS: dict[str, Registry[Any]] = {
     "recipes": RECIPES,
     "tasks": TASKS,
     "metrics": METRICS,
+    "studies": STUDIES,
 }
 
 

@@ -5,56 +5,69 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import torch
 import tyro
-from torch import Tensor
+from torch import Tensor, nn
 
 from pellucid.cli.arguments import parse
+from pellucid.cli.run_or_network import check_says_nothing, is_run
+from pellucid.data.classes import read_classes
 from pellucid.data.decode import load_picture
 from pellucid.data.loading import normalise
+from pellucid.data.settings import PictureSettings
 from pellucid.inspection.modes import evaluation_mode
 from pellucid.recipes.experiment import open_run, restore
+from pellucid.recipes.fitting import InputSettings
+from pellucid.recipes.general import find_recipe
+from pellucid.recipes.recipe import prepare_without_data
+from pellucid.tasks.task import Task
 from pellucid.training.processes import ALONE
 from pellucid.types.batch import Batch
 from pellucid.types.data_info import Preprocessing
 from pellucid.types.errors import InputError
 
-ABOUT = """What a run's network says of pictures, the most probable class first.
+ABOUT = """What a trained network says of pictures, the most probable class first.
 
 Example: pellucid predict runs/digits-lenet5 seven.png eight.jpg
+
+Example: pellucid predict resnet50 --weights torchvision/resnet50 photos/*.jpg
 """
 
 
 @dataclass(frozen=True)
 class Call:
-    run: Annotated[Path, tyro.conf.Positional]
-    """A run folder."""
+    what: Annotated[str, tyro.conf.Positional]
+    """A run folder, or the name of a recipe or network."""
     images: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Picture files."""
+    weights: str = ""
+    """For a recipe or network: a file of weights, or published ones by name, torchvision/NAME[.WEIGHTS] or
+    timm/NAME[.TAG].
+    """
+    classes: Path | None = None
+    """A file with the names of its classes, one a line, in the order of its outputs; by default as the
+    weights say.
+    """
     json: bool = False
     """Print as JSON, one object a picture."""
+    model: InputSettings = field(default_factory=InputSettings)
+    pictures: Annotated[PictureSettings, tyro.conf.arg(name="data")] = field(default_factory=PictureSettings)
 
 
 def main(arguments: Sequence[str]) -> int:
-    call = parse(Call, arguments, command="predict", about=ABOUT)
+    call = read_call(arguments)
     if not call.images:
         raise InputError("name at least one picture: pellucid predict RUN IMAGE…")
-    opened = open_run(call.run)
-    if len(opened.info.shape) != 3:
-        raise InputError(f"{call.run} was trained on a table, not on pictures")
-    size = opened.info.preprocessing.size or (opened.info.shape[1], opened.info.shape[2])
-    preprocessing = replace(opened.info.preprocessing, size=size)
+    model, task, preprocessing = _of_run(call) if is_run(call.what) else _of_network(call)
     pictures = dict(_readable(call.images, preprocessing))
     if not pictures:
         return 1
     batch = Batch(torch.stack([*pictures.values()]), torch.empty(0), torch.arange(len(pictures)))
     batch = normalise(batch, preprocessing)
-    model, _ = restore(opened.folder, opened.recipe, opened.info, ALONE)
-    task = opened.recipe.task.build(opened.info)
     with evaluation_mode(model), torch.inference_mode():
         records = task.decode(task.forward(model, batch), batch)
     for path, record in zip(pictures, records, strict=True):
@@ -63,6 +76,40 @@ def main(arguments: Sequence[str]) -> int:
         else:
             print(f"{path}: {record}")
     return 0 if len(pictures) == len(call.images) else 1
+
+
+def read_call(arguments: Sequence[str]) -> Call:
+    """The options of a network are those of its recipe, and by default as they are there."""
+    call = parse(Call, arguments, command="predict", about=ABOUT)
+    if is_run(call.what):
+        check_says_nothing(call.what, call.weights, call.model, call.pictures)
+        return call
+    recipe = find_recipe(call.what)
+    default = replace(call, model=InputSettings.of(recipe.model), pictures=PictureSettings.of(recipe.data))
+    return parse(Call, arguments, command="predict", about=ABOUT, default=default)
+
+
+def _of_run(call: Call) -> tuple[nn.Module, Task, Preprocessing]:
+    opened = open_run(Path(call.what))
+    if call.classes:
+        raise InputError(f"{call.what} is a run and knows its classes; leave --classes out")
+    if len(opened.info.shape) != 3:
+        raise InputError(f"{call.what} was trained on a table, not on pictures")
+    model, _ = restore(opened.folder, opened.recipe, opened.info, ALONE)
+    size = opened.info.preprocessing.size or (opened.info.shape[1], opened.info.shape[2])
+    preprocessing = replace(opened.info.preprocessing, size=size)
+    return model, opened.recipe.task.build(opened.info), preprocessing
+
+
+def _of_network(call: Call) -> tuple[nn.Module, Task, Preprocessing]:
+    """A recipe's or network's weights from elsewhere."""
+    recipe = find_recipe(call.what)
+    weights = call.weights or recipe.model.weights
+    settings = replace(recipe.model, weights=weights, classifier="keep", **asdict(call.model))
+    recipe = replace(recipe, model=settings, data=replace(recipe.data, **asdict(call.pictures)))
+    classes = read_classes(call.classes).names if call.classes else ()
+    model, info = prepare_without_data(recipe, classes)
+    return model, recipe.task.build(info), info.preprocessing
 
 
 def _readable(paths: Sequence[Path], preprocessing: Preprocessing) -> Iterator[tuple[Path, Tensor]]:

@@ -32,9 +32,9 @@ def follow(events: Iterable[Event], console: Console, title: str) -> Event | Non
             match last:
                 case Started():
                     console.print(title)
-                    console.print(
-                        f"  {last.parameters:,} weights · {last.total_steps:,} steps · {last.execution}"
-                    )
+                    part = f"trains {last.trained:,} of " if last.trained < last.parameters else ""
+                    weights = f"{part}{last.parameters:,} weights"
+                    console.print(f"  {weights} · {last.total_steps:,} steps · {last.execution}")
                     if last.step:
                         console.print(f"  going on from step {last.step:,}")
                     task = bar.add_task("", total=last.total_steps, completed=last.step)

@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from pellucid.views.axes import number
+from pellucid.views.contents import Cell
+from pellucid.views.contents import Table as Contents
+
 
 def metrics_table(metrics: Mapping[str, float], *, title: str) -> Table:
     """One metric a row."""
@@ -26,3 +30,19 @@ def comparison_table(columns: Mapping[str, Mapping[str, float]], *, title: str) 
         row = [f"{values[metric]:.4f}" if metric in values else "–" for values in columns.values()]
         table.add_row(metric, *row)
     return table
+
+
+def contents_table(contents: Contents, *, title: str) -> Table:
+    """A page's table in the terminal: numbers right, None as a dash."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table.pad_edge, table.collapse_padding = False, True
+    for index, name in enumerate(contents.columns):
+        numbers = any(isinstance(row[index], (int, float)) for row in contents.rows)
+        table.add_column(name, justify="right" if numbers else "left", no_wrap=True)
+    for row in contents.rows:
+        table.add_row(*(_cell(cell) for cell in row))
+    return table
+
+
+def _cell(cell: Cell) -> str:
+    return "–" if cell is None else cell if isinstance(cell, str) else number(cell, 2)

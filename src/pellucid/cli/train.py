@@ -18,6 +18,7 @@ from pellucid.cli.arguments import parse
 from pellucid.cli.progress import follow
 from pellucid.cli.tables import metrics_table
 from pellucid.data.settings import DataSettings
+from pellucid.models.published import is_published
 from pellucid.recipes.experiment import run_recipe
 from pellucid.recipes.general import find_recipe
 from pellucid.recipes.recipe import ModelSettings, Recipe
@@ -74,7 +75,12 @@ def with_paths(settings: ModelSettings) -> ModelSettings:
     """`settings` with whole paths, so that the run is understood from any folder."""
     path, _, factory = settings.name.rpartition(":")
     name = f"{Path(path).resolve()}:{factory}" if path.endswith(".py") else settings.name
-    return replace(settings, name=name, weights=settings.weights and settings.weights.resolve())
+    return replace(settings, name=name, weights=settings.weights and with_path(settings.weights))
+
+
+def with_path(weights: str) -> str:
+    """A whole path for a file of weights; a published name as it is."""
+    return weights if is_published(weights) else str(Path(weights).resolve())
 
 
 def with_data(settings: DataSettings, given: str) -> DataSettings:

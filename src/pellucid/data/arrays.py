@@ -71,7 +71,8 @@ def open_arrays(arrays: Arrays, settings: DataSettings) -> Data:
         split: InMemory(brought_to(pictures, settings), targets)
         for split, (pictures, targets) in chosen.items()
     }
-    return Data(image_info(arrays.name, classes, splits), splits)
+    interpolation = settings.interpolation or "bilinear"
+    return Data(image_info(arrays.name, classes, splits, interpolation=interpolation), splits)
 
 
 def division(arrays: Arrays, settings: DataSettings) -> dict[str, list[Row]]:
@@ -155,9 +156,9 @@ def brought_to(pictures: Tensor, settings: DataSettings) -> Tensor:
         pictures = torch.cat(grey).to(torch.uint8)
     if settings.size is None or tuple(pictures.shape[2:]) == (settings.size, settings.size):
         return pictures
-    size = (settings.size, settings.size)
+    size, mode = (settings.size, settings.size), settings.interpolation or "bilinear"
     return torch.cat(
-        [F.interpolate(part, size, mode="bilinear", antialias=True) for part in torch.split(pictures, 4096)]
+        [F.interpolate(part, size, mode=mode, antialias=True) for part in torch.split(pictures, 4096)]
     )
 
 

@@ -112,18 +112,34 @@ def decode_thumbnail(source: Path | bytes, side: int) -> tuple[Header, Tensor]:
 
 
 def decode_centre(
-    source: Path | bytes, size: tuple[int, int], channels: str = "RGB", *, keep: float = 1.0
+    source: Path | bytes,
+    size: tuple[int, int],
+    channels: str = "RGB",
+    *,
+    keep: float = 1.0,
+    interpolation: str = "bilinear",
 ) -> Tensor:
     """(c, *size), resized from `centre_box`; keep = 224/256 is the usual evaluation of ImageNet networks."""
-    return _decode_part(source, size, channels, lambda height, width: centre_box(height, width, size, keep))
+    return _decode_part(
+        source, size, channels, interpolation, lambda height, width: centre_box(height, width, size, keep)
+    )
 
 
 def decode_random(
-    source: Path | bytes, size: tuple[int, int], channels: str, draws: Sequence[float], smallest: float
+    source: Path | bytes,
+    size: tuple[int, int],
+    channels: str,
+    draws: Sequence[float],
+    smallest: float,
+    interpolation: str = "bilinear",
 ) -> Tensor:
     """(c, *size): a random part resized, as `random_box` draws it from numbers of `crop_draws`."""
     return _decode_part(
-        source, size, channels, lambda height, width: random_box(height, width, size, draws, smallest)
+        source,
+        size,
+        channels,
+        interpolation,
+        lambda height, width: random_box(height, width, size, draws, smallest),
     )
 
 
@@ -132,14 +148,24 @@ def load_picture(path: Path, preprocessing: Preprocessing) -> Tensor:
     channels = "L" if preprocessing.channels == "L" else "RGB"
     if preprocessing.size is None:
         return decode(path, channels)
-    return decode_centre(path, preprocessing.size, channels, keep=preprocessing.keep)
+    return decode_centre(
+        path,
+        preprocessing.size,
+        channels,
+        keep=preprocessing.keep,
+        interpolation=preprocessing.interpolation,
+    )
 
 
 # How it is done, outermost first.
 
 
 def _decode_part(
-    source: Path | bytes, size: tuple[int, int], channels: str, choose: Callable[[int, int], Box]
+    source: Path | bytes,
+    size: tuple[int, int],
+    channels: str,
+    interpolation: str,
+    choose: Callable[[int, int], Box],
 ) -> Tensor:
     data = _bytes(source)
     try:
@@ -153,7 +179,7 @@ def _decode_part(
         raise _damaged(source, error) from error
     if part.shape[1:] == size:
         return part
-    return F.interpolate(part[None], size, mode="bilinear", antialias=True)[0]
+    return F.interpolate(part[None], size, mode=interpolation, antialias=True)[0]
 
 
 def _no_more_than_needed(

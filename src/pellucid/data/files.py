@@ -51,10 +51,13 @@ class Files:
     def _decoded(
         self, paths: Sequence[Path], size: tuple[int, int], channels: str, keys: Tensor | None
     ) -> list[Tensor]:
+        keep, interpolation = self.preprocessing.keep, self.preprocessing.interpolation
         if keys is None:
-            return [decode_centre(path, size, channels, keep=self.preprocessing.keep) for path in paths]
+            return [
+                decode_centre(path, size, channels, keep=keep, interpolation=interpolation) for path in paths
+            ]
         return [
-            decode_random(path, size, channels, draws, self.smallest_crop)
+            decode_random(path, size, channels, draws, self.smallest_crop, interpolation)
             for path, draws in zip(paths, crop_draws(keys).tolist(), strict=True)
         ]
 

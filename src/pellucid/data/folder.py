@@ -1,4 +1,8 @@
-"""Folders of classes: `root/train/CLASS/…` with `root/test/CLASS/…`, or `root/CLASS/…` with no split."""
+"""Folders of classes: `root/train/CLASS/…` with `root/test/CLASS/…`, or `root/CLASS/…` with no split.
+
+With a `root/classes.txt` in the order of a network's outputs that is the order of the classes, and the set
+may have nothing to train on.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
+from pellucid.data.classes import CLASSES, ClassNames, read_classes
 from pellucid.data.decode import EXTENSIONS
 from pellucid.data.listing import Entry, Listing, printable
 from pellucid.data.splits import ALIASES
@@ -18,43 +23,58 @@ FOREIGN = frozenset({".heic", ".heif", ".avif", ".jp2", ".svg", ".raw", ".psd"})
 
 
 def find_folder(root: Path) -> Listing:
-    """The classes under `root`, in natural order ("2" before "10"); a class may have folders within.
+    """The classes under `root`, in the order of its `classes.txt`, or without one in natural order ("2"
+    before "10"); a class may have folders within.
 
     Splits may be called train(ing), val(id(ation)) or dev, test(ing). Links are followed, hidden folders
     and what is no picture are passed over. Pictures that belong to no class are left out and named.
     """
     folders = _folders(root)
-    if len(folders) == 1 and folders[0].name.lower() not in ALIASES and not _has_pictures(root):
+    known = read_classes(root / CLASSES) if (root / CLASSES).is_file() else None
+    alone = len(folders) == 1 and folders[0].name.lower() not in ALIASES
+    if alone and not known and not _has_pictures(root):
         inner = _folders(folders[0])
         if inner and not _has_pictures(folders[0]):  # a folder around the set, as archives make
             return find_folder(folders[0])
     splits = _splits(root, folders)
+    if "train" not in splits and not known:
+        named = ", ".join(folder.name for folder in splits.values())
+        raise InputError(
+            f"{root}: has {named}, but no train; add the pictures to train on as {root / 'train'}, or, to "
+            f"evaluate a network only, its classes as {root / CLASSES}"
+        )
     by_split = {split: _classes(folder) for split, folder in splits.items()}
     if not any(pictures for classes in by_split.values() for pictures in classes.values()):
-        raise _nothing_found(splits["train"])
-    names = sorted(by_split["train"], key=natural)
-    if len(names) < 2:
-        raise InputError(
-            f"{splits['train']}: only one class, {names[0]!r}; expected a folder for each of two or more"
-            if names
-            else f"{splits['train']}: no class folders with pictures; expected {splits['train'] / 'CLASS'}/…"
-        )
+        raise _nothing_found(splits.get("train", root))
+    known = known or _trained(splits["train"], by_split["train"])
     entries = []
     for split, classes in by_split.items():
-        unknown = sorted(classes.keys() - set(names), key=natural)
+        numbers = {name: number for name in classes if (number := known.called(name)) is not None}
+        unknown = sorted(classes.keys() - numbers.keys(), key=natural)
         if unknown:
-            raise InputError(f"{splits[split] / unknown[0]}: a class that {splits['train']} does not have")
-        for number, name in enumerate(names):
-            entries += [
-                Entry(split, path.relative_to(root).as_posix(), (number,)) for path in classes.get(name, ())
-            ]
+            known_by = root / CLASSES if (root / CLASSES).is_file() else splits["train"]
+            raise InputError(f"{splits[split] / unknown[0]}: a class that {known_by} does not have")
+        for name, number in sorted(numbers.items(), key=lambda pair: (pair[1], pair[0])):
+            entries += [Entry(split, path.relative_to(root).as_posix(), (number,)) for path in classes[name]]
     return Listing(
         root.resolve().name,
         root,
-        tuple(map(printable, names)),
+        tuple(map(printable, known.names)),
         tuple(entries),
         left_out=_left_out(root, splits.values()),
     )
+
+
+def _trained(folder: Path, classes: Collection[str]) -> ClassNames:
+    """The classes that there are pictures of to train on."""
+    names = sorted(classes, key=natural)
+    if len(names) < 2:
+        raise InputError(
+            f"{folder}: only one class, {names[0]!r}; expected a folder for each of two or more"
+            if names
+            else f"{folder}: no class folders with pictures; expected {folder / 'CLASS'}/…"
+        )
+    return ClassNames(tuple(names))
 
 
 def _splits(root: Path, folders: Sequence[Path]) -> dict[str, Path]:
@@ -76,10 +96,6 @@ def _splits(root: Path, folders: Sequence[Path]) -> dict[str, Path]:
             f"{root}: {named} would be a split, but {shown} stand beside; move these away,"
             f" or, if {named} is a class, rename it"
         )
-    if "train" not in splits:
-        raise InputError(
-            f"{root}: has {named}, but no train; add the pictures to train on as {root / 'train'}"
-        )
     return splits
 
 
@@ -94,6 +110,13 @@ def natural(text: str) -> tuple[tuple[bool, int, str], ...]:
 
 def is_picture(name: str) -> bool:
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS
+
+
+def unread(name: str) -> str:
+    """Why a picture by its name is not read; empty for others."""
+    kind = os.path.splitext(name)[1].lower()
+    foreign = kind in FOREIGN and not name.startswith(".")
+    return f"{kind[1:].upper()} is not read; save it as JPEG or PNG" if foreign else ""
 
 
 def _folders(root: Path) -> list[Path]:
@@ -120,13 +143,9 @@ def _walk(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
     place = folder.resolve()
     if place in above:
         return
-    yield from (path for path in folder.iterdir() if is_picture(path.name) or _is_foreign(path.name))
+    yield from (path for path in folder.iterdir() if is_picture(path.name) or unread(path.name))
     for child in _folders(folder):
         yield from _walk(child, (*above, place))
-
-
-def _is_foreign(name: str) -> bool:
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in FOREIGN
 
 
 def _left_out(root: Path, splits: Collection[Path]) -> tuple[LeftOut, ...]:
@@ -137,9 +156,8 @@ def _left_out(root: Path, splits: Collection[Path]) -> tuple[LeftOut, ...]:
         left_out += [LeftOut(_shown(path, root), "lies in no class folder") for path in loose]
     for folder in splits:
         for path in sorted(_walk(folder)):
-            if _is_foreign(path.name):
-                kind = path.suffix[1:].upper()
-                left_out.append(LeftOut(_shown(path, root), f"{kind} is not read; save it as JPEG or PNG"))
+            if unread(path.name):
+                left_out.append(LeftOut(_shown(path, root), unread(path.name)))
     return tuple(left_out)
 
 

@@ -22,7 +22,7 @@ from pellucid.data.files import Files
 from pellucid.data.settings import DataSettings
 from pellucid.data.source import Data
 from pellucid.data.splits import POOL_BELOW, divide, faults
-from pellucid.data.tensors import InMemory, class_counts, image_info
+from pellucid.data.tensors import IMAGENET_STATISTICS, InMemory, class_counts, image_info
 from pellucid.types.data_info import DataInfo, LeftOut, Preprocessing
 from pellucid.types.errors import InputError
 
@@ -37,13 +37,6 @@ DEFAULT_SIZE = 224
 KEEP = 224 / 256  # of each side when a larger picture is brought to size for evaluation
 END_BYTES = 1 << 16  # in which a whole JPEG or PNG has its end marker, even behind a camera's own additions
 GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "F"})
-
-# Streamed sets are normalised by ImageNet's statistics: measuring their own would decode everything once,
-# and networks are insensitive to the difference. For grey, the averages of the three.
-IMAGENET_STATISTICS = {
-    "RGB": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    "L": ((0.449,), (0.226,)),
-}
 
 
 @dataclass(frozen=True)
@@ -103,13 +96,19 @@ def open_listing(listing: Listing, settings: DataSettings) -> Data:
         "L" if all(head.mode in GREY_MODES for head in headers.values()) else "RGB"
     )
     size, shrunk = _target_size([head.size for head in headers.values()], settings.size)
+    interpolation = settings.interpolation or "bilinear"
     bytes_decoded = len(headers) * size[0] * size[1] * (1 if channels == "L" else 3)
     if not shrunk and bytes_decoded <= MEMORY_LIMIT:
-        pictures, broken = each(listing, lambda path: decode_centre(path, size, channels))
+        pictures, broken = each(
+            listing, lambda path: decode_centre(path, size, channels, interpolation=interpolation)
+        )
         return _in_memory(listing.keep(list(pictures), broken), pictures, settings)
     whole, broken = each(listing, _check_for(listing))
     mean, std = IMAGENET_STATISTICS[channels]
-    preprocessing = Preprocessing(mean, std, channels=channels, size=size, keep=KEEP if shrunk else 1.0)
+    keep = (settings.keep or KEEP) if shrunk else 1.0
+    preprocessing = Preprocessing(
+        mean, std, channels=channels, size=size, keep=keep, interpolation=interpolation
+    )
     return _streamed(listing.keep(list(whole), broken), preprocessing, settings)
 
 
@@ -217,7 +216,14 @@ def _in_memory(listing: Listing, pictures: Mapping[Entry, Tensor], settings: Dat
         split: InMemory(torch.stack([pictures[entry] for entry in entries]), targets_of(listing, entries))
         for split, entries in _divided(listing, settings).items()
     }
-    return Data(image_info(listing.name, listing.classes, splits, left_out=listing.left_out), splits)
+    info = image_info(
+        listing.name,
+        listing.classes,
+        splits,
+        left_out=listing.left_out,
+        interpolation=settings.interpolation or "bilinear",
+    )
+    return Data(info, splits)
 
 
 def _streamed(listing: Listing, preprocessing: Preprocessing, settings: DataSettings) -> Data:
@@ -228,12 +234,13 @@ def _streamed(listing: Listing, preprocessing: Preprocessing, settings: DataSett
         targets = targets_of(listing, entries)
         splits[split] = Files(listing.root, paths, targets, preprocessing, settings.smallest_crop)
     height, width = preprocessing.size or (DEFAULT_SIZE, DEFAULT_SIZE)
+    trained = splits["train"].targets if "train" in splits else torch.empty(0, dtype=torch.int64)
     info = DataInfo(
         name=listing.name,
         shape=(len(preprocessing.mean), height, width),
         classes=listing.classes,
         counts={split: len(entries) for split, entries in divided.items()},
-        class_counts=class_counts(splits["train"].targets, len(listing.classes)),
+        class_counts=class_counts(trained, len(listing.classes)),
         preprocessing=preprocessing,
         fingerprint=_fingerprint(listing, divided),
         multilabel=listing.multilabel,

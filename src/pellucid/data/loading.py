@@ -112,9 +112,13 @@ class Pipeline:
 
 
 def normalise(batch: Batch, preprocessing: Preprocessing) -> Batch:
-    """(x · scale − mean) / std in float32, by channel of (b, c, h, w) pictures, feature of (b, n) tables."""
+    """(x · scale − mean) / std in float32, by channel of (b, c, h, w) pictures, feature of (b, n) tables.
+
+    The channels of pictures, stored as RGB, are put into the order of `preprocessing` first.
+    """
     factor, offset = _affine(preprocessing, batch.inputs.ndim, batch.inputs.device)
-    values = batch.inputs.to(torch.float32, copy=True).mul_(factor).add_(offset)
+    inputs = batch.inputs.flip(1) if preprocessing.channels == "BGR" else batch.inputs
+    values = inputs.to(torch.float32, copy=True).mul_(factor).add_(offset)
     return Batch(values, batch.targets, batch.indices)
 
 

@@ -10,6 +10,7 @@ from pellucid.data.folder import find_folder, is_picture
 from pellucid.data.idx import find_idx
 from pellucid.data.listing import Listing, open_listing
 from pellucid.data.manifest import is_manifest, manifests, read_manifest, read_rows
+from pellucid.data.named import find_named, is_named
 from pellucid.data.npz import read_npz
 from pellucid.data.settings import DataSettings
 from pellucid.data.source import Data
@@ -65,6 +66,8 @@ def _recognise_folder(path: Path, target: str) -> Listing | Arrays | Table:
     if arrays is not None:
         return arrays
     children = [child for child in sorted(path.iterdir()) if not child.name.startswith(".")]
+    if is_named(path):
+        return find_named(path)
     if not any(child.is_dir() for child in children):
         sets = [child for child in children if child.suffix.lower() in (".npz", ".csv", ".tsv")]
         if len(sets) == 1:

@@ -35,7 +35,9 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Data:
-    """A data set opened: what it is, and its splits ("train" and "test"; "val" where it has one)."""
+    """A data set opened: what it is, and its splits: "test", "train" unless it is for tests alone, "val"
+    where it has one.
+    """
 
     info: DataInfo
     splits: Mapping[str, Source]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TypeVar
 
 from pellucid.data.settings import DataSettings
+from pellucid.types.errors import InputError
 
 Row = TypeVar("Row")
 
@@ -27,7 +28,7 @@ def divide(
     stratum: Callable[[Row], Hashable],
     smallest: int = 1,
 ) -> dict[str, list[Row]]:
-    """The splits "train", "test" and perhaps "val", from what a set has.
+    """The splits "test", "train" unless the set is for tests alone, and perhaps "val", from what a set has.
 
     With `folds`, all samples are dealt out anew. Otherwise a set without "test" is tested on its "val",
     and one without either on a fifth of its training samples. A hash of each sample's `name` decides,
@@ -35,6 +36,10 @@ def divide(
     as one: the sets of labels of a multi-label set can be as many as its samples.
     """
     result = {split: list(rows) for split, rows in splits.items()}
+    if settings.validation and not settings.folds and "train" not in result:
+        raise InputError(
+            f"data.validation is {settings.validation:g}, but this set is for tests alone; leave it out"
+        )
     if settings.folds:
         pool = [row for rows in result.values() for row in rows]
         chosen = in_fold(
@@ -60,14 +65,15 @@ def faults(
     multilabel: bool,
     settings: DataSettings,
 ) -> list[str]:
-    """What makes divided samples, given by their class numbers, unfit to train a classifier on.
+    """What makes divided samples, given by their class numbers, unfit to train a classifier on, or to test
+    it where there are none to train on.
 
     That a rare class is missing from the training samples of one fold is no fault, nor is a rare label.
     """
-    empty = [split for split in ("train", "test") if not labels.get(split)]
+    empty = [split for split, rows in labels.items() if split != "val" and not rows]
     if empty:
         return [f"no picture is left for {split}; give it more, or another division" for split in empty]
-    if multilabel:
+    if multilabel or "train" not in labels:
         return []
     present = {label for row in labels["train"] for label in row}
     if len(present) == 1:

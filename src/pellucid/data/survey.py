@@ -21,6 +21,7 @@ from pellucid.data.arrays import Arrays, check_arrays
 from pellucid.data.decode import decode_thumbnail
 from pellucid.data.duplicates import SIDE
 from pellucid.data.listing import Listing, each, printable
+from pellucid.data.named import is_named
 from pellucid.data.opening import recognise
 from pellucid.data.settings import DataSettings
 from pellucid.data.tabular import Table
@@ -53,8 +54,14 @@ class Survey:
 def survey(path: Path, target: str = "") -> Survey:
     found = recognise(path, target)
     if isinstance(found, Listing):
-        return _of_listing(found, "list of pictures" if path.is_file() else "folder of classes")
+        return _of_listing(found, _kind(found, path))
     return _of_arrays(found) if isinstance(found, Arrays) else _of_table(found)
+
+
+def _kind(listing: Listing, path: Path) -> str:
+    if path.is_file():
+        return "list of pictures"
+    return "pictures named by class" if is_named(listing.root) else "folder of classes"
 
 
 def _of_listing(listing: Listing, kind: str) -> Survey:

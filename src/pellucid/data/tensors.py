@@ -16,6 +16,13 @@ CHUNK_BYTES = (
     1 << 25
 )  # how much is widened to integers at a time; bounds the extra memory to eight times this
 
+# For sets that are streamed, since measuring their own would decode everything once, and networks are
+# insensitive to the difference; and for sets for tests alone. For grey, the averages of the three.
+IMAGENET_STATISTICS = {
+    "RGB": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "L": ((0.449,), (0.226,)),
+}
+
 
 @dataclass(frozen=True)
 class InMemory:
@@ -89,22 +96,31 @@ def fingerprint(*tensors: Tensor) -> str:
 
 
 def image_info(
-    name: str, classes: Sequence[str], splits: Mapping[str, InMemory], *, left_out: Sequence[LeftOut] = ()
+    name: str,
+    classes: Sequence[str],
+    splits: Mapping[str, InMemory],
+    *,
+    left_out: Sequence[LeftOut] = (),
+    interpolation: str = "bilinear",
 ) -> DataInfo:
-    """What splits of pictures hold; statistics and class counts are of `splits["train"]` alone."""
-    train = splits["train"]
-    mean, std = channel_statistics(train.inputs)
-    channels, height, width = train.inputs.shape[1:]
+    """What splits of pictures hold; statistics and class counts are of `splits["train"]` alone, or ImageNet's
+    where the set is for tests alone. `interpolation` is what brought the pictures to size.
+    """
+    some = next(iter(splits.values()))
+    channels, height, width = some.inputs.shape[1:]
+    order = "L" if channels == 1 else "RGB"
+    train = splits.get("train")
+    mean, std = channel_statistics(train.inputs) if train else IMAGENET_STATISTICS[order]
     return DataInfo(
         name=name,
         shape=(channels, height, width),
         classes=tuple(classes),
         counts={split: len(source) for split, source in splits.items()},
-        class_counts=class_counts(train.targets, len(classes)),
+        class_counts=class_counts(train.targets, len(classes)) if train else (0,) * len(classes),
         preprocessing=Preprocessing(
-            mean, std, channels="L" if channels == 1 else "RGB", size=(height, width)
+            mean, std, channels=order, size=(height, width), interpolation=interpolation
         ),
         fingerprint=fingerprint(*(t for source in splits.values() for t in (source.inputs, source.targets))),
-        multilabel=train.targets.ndim == 2,
+        multilabel=some.targets.ndim == 2,
         left_out=tuple(left_out),
     )

@@ -124,12 +124,14 @@ def following(
 ) -> Iterator[None]:
     """Call `enter(name, inputs)` and `leave(name, output)` for modules that run in this block and thread.
 
-    A module that raises is left without a call of `leave`.
+    A module that raises is left without a call of `leave`. TorchScript's modules run unseen.
     """
     thread = get_ident()
     with ExitStack() as stack:
         stack.enter_context(_uncompiled(model))
         for name, module in unwrapped(model).named_modules():
+            if isinstance(module, torch.jit.ScriptModule):
+                continue
 
             def started(_: nn.Module, inputs: Any, options: Any, name: str = name) -> None:
                 if get_ident() == thread:
@@ -165,7 +167,7 @@ def named_layers(model: nn.Module, layers: Layers = None) -> dict[str, nn.Module
     names = [layers] if isinstance(layers, str) else list(layers)
     for name in names:
         if name not in modules:
-            raise unknown_name("layer", name, modules)
+            raise unknown_name("layer", name, modules, shown_by="pellucid inspect")
     return {name: modules[name] for name in names}
 
 

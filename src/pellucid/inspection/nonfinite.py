@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from pellucid.inspection.capture import following, unwrapped
+from pellucid.inspection.modes import undone
 
 
 def first_nonfinite(model: nn.Module, run: Callable[[], Tensor]) -> str | None:
@@ -32,7 +32,7 @@ def first_nonfinite(model: nn.Module, run: Callable[[], Tensor]) -> str | None:
         if not _is_finite(tensor):
             return f"{name} itself: {_count([tensor])}"
     trace = _Trace(inner)
-    with _undone(inner), torch.enable_grad(), following(model, enter=trace.enter, leave=trace.leave):
+    with undone(inner), torch.enable_grad(), following(model, enter=trace.enter, leave=trace.leave):
         with trace:
             loss = run()
         if trace.bad_input:
@@ -147,20 +147,6 @@ def _first_in_backward(trace: _Trace, loss: Tensor, parameters: dict[str, nn.Par
         if gradient is not None and not _is_finite(gradient):
             return found[0] if found else f"{name}: the gradients of its uses add up to {_count([gradient])}"
     return None
-
-
-@contextmanager
-def _undone(model: nn.Module) -> Iterator[None]:
-    """Buffers and random generators as they were, whatever runs in the block."""
-    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
-    devices = {parameter.device for parameter in model.parameters() if parameter.device.type == "cuda"}
-    with torch.random.fork_rng(devices=sorted(device.index for device in devices)):
-        try:
-            yield
-        finally:
-            with torch.no_grad():
-                for buffer, value in buffers:
-                    buffer.copy_(value)
 
 
 def _floats(tree: Any) -> list[Tensor]:

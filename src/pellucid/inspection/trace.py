@@ -6,24 +6,32 @@ computes nothing: weights and inputs are replaced by meta tensors, which have sh
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Literal, TypeVar
+from types import FrameType
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from pellucid.inspection.capture import following, unwrapped
-from pellucid.inspection.imitation import on_meta
-from pellucid.inspection.modes import evaluation_mode
-from pellucid.types.batch import map_leaves
+from pellucid.inspection.imitation import Imitation, memory_of, on_meta, tensors_of
+from pellucid.inspection.modes import evaluation_mode, uncollected, undone
+from pellucid.inspection.refusals import (
+    REFUSALS,
+    NeedsValuesError,
+    check_inputs,
+    first_line,
+    needs_values,
+    refusal,
+)
+from pellucid.types.batch import ATOMS, leaves, map_leaves
 from pellucid.types.errors import InputError
-
-T = TypeVar("T")
 
 Origin = Literal["operation", "input", "parameter", "buffer", "constant"]
 
@@ -33,7 +41,9 @@ class Value:
     """A tensor at one moment of the run; after an operation in place it is another value.
 
     `origin` says where it came from: from the operation number `producer`, or as the network's input,
-    parameter or buffer called `name`, or as a constant that the network's code made.
+    parameter or buffer called `name`, or as a constant, a plain tensor that a module holds. `memory` numbers
+    the piece of memory that it lies in, the same for a tensor and its views; `bytes` is how much memory was
+    taken for it: 0 for a view and after an operation in place.
     """
 
     shape: tuple[int, ...]
@@ -41,11 +51,15 @@ class Value:
     origin: Origin
     name: str = ""
     producer: int | None = None
+    memory: int = -1
+    bytes: int = 0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Operation:
-    """One operation: `function` is torch's (`F.conv2d`, `Tensor.add`, …), `name` its plain name.
+    """One operation: `function` is torch's (`F.conv2d`, `Tensor.add`, …), `name` its plain name, with the
+    library in front of an operator that is not torch's (`mylib::warp`). One that is called "untraced" stands
+    for whatever made a tensor past torch's functions: TorchScript, another library, C++.
 
     `arguments` and `options` are as they were given, with tensors replaced by their values; `inputs` and
     `outputs` are those values. `call` is the index of the innermost module call around it.
@@ -115,80 +129,77 @@ class Trace:
         )
 
 
+@uncollected()
 def trace(model: nn.Module, inputs: Sequence[Any], *, real: bool = False) -> Trace:
     """Run `model(*inputs)` in evaluation mode without gradients, and write it down.
 
     Only the shapes and dtypes of `inputs` count, unless `real` asks for the values themselves; a network
-    whose path depends on values is run for real in any case, on the device of its weights. It is left as it
-    was. Raises `InputError` that names the layer where the network refuses the inputs.
+    whose path depends on values is run for real in any case, on the device of its weights, with zeros for
+    inputs that have no values. It is left as it was. Raises `InputError` that names the layer where the
+    network refuses the inputs, and its subclass `NeedsValuesError` where it needs values but has none.
     """
     inner = unwrapped(model)
+    check_inputs(inner, inputs)
+    device = device_of(inner)
     if real:
-        return _run(inner, inputs, _device_of(inner))
+        return _run(inner, inputs, device)
     try:
         return trace_on_meta(inner, inputs)
     except InputError as error:
-        device = _device_of(inner)
         if device == "meta":
             raise
         found = _run(inner, inputs, device)  # if the network refuses the inputs, it does so here
-        why = f"not without values ({_first_line(error.__cause__ or error)})"
+        given = "zeros" if any(leaf.is_meta for leaf in leaves(Tensor, inputs)) else "the values given"
+        why = f"with {given}, since it does not run without values ({first_line(error.__cause__ or error)})"
         return Trace(found.calls, found.operations, found.device, why)
 
 
+@uncollected()
 def trace_on_meta(model: nn.Module, inputs: Sequence[Any]) -> Trace:
-    """`trace`, but nothing is ever computed: a network that needs values raises `InputError`, too."""
-    return _run(on_meta(unwrapped(model)), map_leaves(_without_values, tuple(inputs)), "meta")
-
-
-# What a forward pass raises that finds a shape it does not take, or no values where it looks at some.
-_REFUSALS = (
-    RuntimeError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    LookupError,
-    AssertionError,
-    NotImplementedError,
-    ArithmeticError,
-)
+    """`trace`, but nothing is ever computed: a network that needs values raises `NeedsValuesError`."""
+    return _run(on_meta(unwrapped(model)), inputs, "meta")
 
 
 def _run(model: nn.Module, inputs: Sequence[Any], device: str) -> Trace:
-    recorder = _Recorder(model)
-    placed = map_leaves(lambda leaf: _on(device, leaf), tuple(inputs))
+    recorder = _Recorder(model, Imitation() if device == "meta" else _called)
     try:
         with (
             evaluation_mode(model),
+            undone(model) if device != "meta" else torch.random.fork_rng(devices=[]),
             torch.no_grad(),
-            torch.device(device) if device == "meta" else nullcontext(),
             following(model, enter=recorder.enter, leave=recorder.leave),
             recorder,
+            default_device(device),
         ):
-            model(*placed)
-    except _REFUSALS as error:
-        raise InputError(recorder.refusal(error)) from error
+            model(*placed(inputs, device))
+    except REFUSALS as error:
+        kind = NeedsValuesError if device == "meta" and needs_values(error) else InputError
+        raise kind(recorder.refusal(error)) from error
     return Trace(tuple(recorder.calls), tuple(recorder.operations), device)
 
 
-class _Recorder(TorchFunctionMode):
-    """Writes down what `following` and torch's functions report."""
+def _called(function: Callable[..., Any], arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
+    return function(*arguments, **options)
 
-    def __init__(self, model: nn.Module) -> None:
+
+class _Recorder(TorchFunctionMode):
+    """Writes down what `following` and torch's functions report. `call` is how functions are called."""
+
+    def __init__(self, model: nn.Module, call: Callable[..., Any]) -> None:
         super().__init__()
         self.calls: list[Call] = []
         self.operations: list[Operation] = []
+        self._call = call
         self._modules = dict(model.named_modules())
-        self._kind = type(model).__name__
         self._running: list[Call] = []
         self._numbers: Counter[str] = Counter()
-        # By id; the tensors are held, so that no other one gets the id of one that is gone.
+        # By id; the tensors are held, so that no other one gets the id, or the memory, of one that is gone.
         self._values: dict[int, Value] = {}
         self._held: list[Tensor] = []
-        for name, parameter in model.named_parameters():
-            self._remember(parameter, Value(tuple(parameter.shape), parameter.dtype, "parameter", name))
-        for name, buffer in model.named_buffers():
-            self._remember(buffer, Value(tuple(buffer.shape), buffer.dtype, "buffer", name))
+        self._memories: dict[int, tuple[int, Value]] = {}  # by address: a number, and what lay there last
+        for holding, name, tensor in tensors_of(model):
+            if id(tensor) not in self._values:
+                self._remember(tensor, holding, name)
 
     def enter(self, name: str, inputs: Any) -> None:
         parent = self._running[-1] if self._running else None
@@ -202,133 +213,156 @@ class _Recorder(TorchFunctionMode):
             parent=None if parent is None else parent.index,
             depth=len(self._running),
             start=len(self.operations),
-            inputs=tuple(self._value(tensor) for tensor in _leaves(Tensor, inputs)),
+            inputs=tuple(map(self._value, leaves(Tensor, inputs))),
         )
         self._numbers[name] += 1
         self.calls.append(call)
         self._running.append(call)
 
     def leave(self, name: str, output: Any) -> None:
-        call = self._running.pop()
-        while call.name != name:  # a part that raised, if the network went on
-            call = self._running.pop()
+        while self._running[-1].name != name:  # a part that raised, if the network went on
+            self._running.pop()
+        call = self._running[-1]
+        call.outputs = tuple(map(self._value, leaves(Tensor, output)))
         call.stop = len(self.operations)
-        call.outputs = tuple(self._value(tensor) for tensor in _leaves(Tensor, output))
+        self._running.pop()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if self._running and _within_torch(sys._getframe(1)):
+            raise NotImplementedError("compiled code in it, TorchScript for instance, runs unseen")
         options = kwargs or {}
-        result = func(*args, **options)
-        made = _leaves(Tensor, result)
+        result = self._call(func, args, options)
+        made = leaves(Tensor, result)
         if result is None and func is Tensor.__setitem__:
             made = [args[0]]  # the one function that changes a tensor without giving it back
         if not made or not self._running:
             return result
         # Read before the results are remembered: an operation in place gives back its own input.
-        given, given_options = map_leaves(self._seen, tuple(args)), map_leaves(self._seen, options)
-        index = len(self.operations)
-        outputs = []
-        for tensor in made:
-            value = Value(tuple(tensor.shape), tensor.dtype, "operation", producer=index)
-            self._remember(tensor, value)
-            outputs.append(value)
-        self.operations.append(
-            Operation(
-                index=index,
-                name=_name_of(func),
-                function=func,
-                call=self._running[-1].index,
-                arguments=given,
-                options=given_options,
-                inputs=tuple(_leaves(Value, (given, given_options))),
-                outputs=tuple(outputs),
-            )
-        )
+        given = tuple(map(self._seen, args))
+        given_options = {name: self._seen(option) for name, option in options.items()}
+        inputs = leaves(Value, (given, given_options))
+        name = _name_of(func)
+        if any(map(torch._C._functorch.is_batchedtensor, made)):
+            name = f"vmap {name}"  # on more than the shapes show
+        self._add(name, func, given, given_options, inputs, made)
         return result
+
+    def _seen(self, leaf: Any) -> Any:
+        if isinstance(leaf, Tensor):
+            return self._value(leaf)
+        if isinstance(leaf, dict) or (
+            isinstance(leaf, (tuple, list)) and not ATOMS.issuperset(map(type, leaf))
+        ):
+            return map_leaves(self._seen, leaf)
+        return leaf
+
+    def _add(
+        self,
+        name: str,
+        function: Any,
+        given: Any,
+        options: Any,
+        inputs: Sequence[Value],
+        made: Sequence[Tensor],
+    ) -> None:
+        index = len(self.operations)
+        outputs = tuple(self._remember(tensor, "operation", producer=index) for tensor in made)
+        call = self._running[-1].index
+        operation = Operation(index, name, function, call, given, options, tuple(inputs), outputs)
+        self.operations.append(operation)
 
     def refusal(self, error: BaseException) -> str:
         """Which layer raised `error`, for which inputs."""
-        running = [call for call in self._running if call.stop < 0]
-        call = running[-1] if running else None
+        call = next((call for call in reversed(self._running)), None)
         if call is None:
-            return f"{self._kind} refused its inputs: {_first_line(error)}"
-        where = f"{call.address} ({call.kind})" if call.name else f"{call.kind}.forward"
-        shapes = ", ".join("×".join(map(str, value.shape)) or "a scalar" for value in call.inputs)
-        expected = _expectation(call.module)
-        return (
-            f"{where} refused an input of shape {shapes}"
-            f"{f'; it expects {expected}' if expected else ''}: {_first_line(error)}"
-        )
-
-    def _seen(self, leaf: Any) -> Any:
-        return self._value(leaf) if isinstance(leaf, Tensor) else leaf
+            return f"the network refused its inputs: {first_line(error)}"
+        return refusal(call.address, call.module, [value.shape for value in call.inputs], error)
 
     def _value(self, tensor: Tensor) -> Value:
-        """The value of a tensor now; one that no operation here made is a constant."""
+        """The value of a tensor now."""
         known = self._values.get(id(tensor))
-        if known is None:
-            known = Value(tuple(tensor.shape), tensor.dtype, "constant")
-            self._remember(tensor, known)
-        return known
+        if known is not None:
+            return known
+        _, there = self._memories.get(memory_of(tensor), (0, None))
+        if there is not None and (there.shape, there.dtype) == (tensor.shape, tensor.dtype):
+            # The same under another name: so autograd functions give back their inputs.
+            self._values[id(tensor)] = there
+            self._held.append(tensor)
+            return there
+        call = self._running[-1]
+        self._add("untraced", untraced, call.inputs, {}, call.inputs, [tensor])
+        return self._values[id(tensor)]
 
-    def _remember(self, tensor: Tensor, value: Value) -> None:
+    def _remember(self, tensor: Tensor, origin: Origin, name: str = "", producer: int | None = None) -> Value:
+        address = memory_of(tensor)
+        number, there = self._memories.get(address, (len(self._memories), None))
+        size = tensor.untyped_storage().nbytes() if address and there is None else 0
+        value = Value(tuple(tensor.shape), tensor.dtype, origin, name, producer, number, size)
         self._values[id(tensor)] = value
+        self._memories[address] = number, value
         self._held.append(tensor)
+        return value
 
     def _name_inputs(self, positional: Any, by_name: Mapping[str, Any]) -> None:
         named = [
             ("input" if len(positional) == 1 else f"input{at}", tree) for at, tree in enumerate(positional)
         ]
         for name, tree in (*named, *by_name.items()):
-            for tensor in _leaves(Tensor, tree):
-                self._remember(tensor, Value(tuple(tensor.shape), tensor.dtype, "input", name))
+            for tensor in leaves(Tensor, tree):
+                self._remember(tensor, "input", name)
+
+
+def untraced(*inputs: Value) -> None:
+    """The function of an operation that is not torch's."""
+
+
+_KERNELS = ("torch._refs", "torch._prims", "torch._decomp", "torch._meta_registrations")
+
+
+def _within_torch(frame: FrameType | None) -> bool:
+    """Whether it is torch itself that calls: to work out, in Python, the shape that an operation gives which
+    was not called from Python.
+    """
+    for _ in range(3):
+        if frame is None:
+            return False
+        if frame.f_globals.get("__name__", "").startswith(_KERNELS):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _name_of(func: Any) -> str:
     """ "conv2d", "add", "shape": the function's name without underscores; of a property, the property's."""
+    if isinstance(func, (torch._ops.OpOverload, torch._ops.OpOverloadPacket)):
+        library, operator, *_ = str(func).split(".")
+        return (
+            operator.strip("_") if library in ("aten", "prims", "torchvision") else f"{library}::{operator}"
+        )
     name = getattr(func, "__name__", "")
     if name == "__get__":
         name = getattr(func.__self__, "__name__", name)
     return name.strip("_") or str(func)
 
 
-def _leaves(kind: type[T], tree: Any) -> list[T]:
-    """What is of `kind` in a tree of dicts, lists and tuples, in order."""
-    if isinstance(tree, kind):
-        return [tree]
-    if isinstance(tree, Mapping):
-        return [leaf for part in tree.values() for leaf in _leaves(kind, part)]
-    if isinstance(tree, (list, tuple)):
-        return [leaf for part in tree for leaf in _leaves(kind, part)]
-    return []
+def placed(inputs: Sequence[Any], device: str) -> tuple[Any, ...]:
+    """The inputs on `device`; zeros in place of tensors that have no values."""
+
+    def place(leaf: Any) -> Any:
+        if not isinstance(leaf, Tensor):
+            return leaf
+        return torch.zeros_like(leaf, device=device) if leaf.is_meta else leaf.to(device)
+
+    moved: tuple[Any, ...] = map_leaves(place, tuple(inputs))
+    return moved
 
 
-def _expectation(module: nn.Module) -> str:
-    """What a layer of torch's says about its inputs."""
-    if isinstance(module, nn.modules.conv._ConvNd):
-        return f"{module.in_channels} channels"
-    if isinstance(module, nn.Linear):
-        return f"{module.in_features} features in the last dimension"
-    if isinstance(module, nn.modules.batchnorm._NormBase):
-        return f"{module.num_features} channels"
-    return ""
+def default_device(device: str) -> AbstractContextManager[Any]:
+    """A network without values makes new tensors without them, too."""
+    return torch.device("meta") if device == "meta" else nullcontext()
 
 
-def _on(device: str, leaf: Any) -> Any:
-    """A leaf of the inputs on `device`; zeros in place of a tensor that has no values."""
-    if not isinstance(leaf, Tensor):
-        return leaf
-    return torch.zeros_like(leaf, device=device) if leaf.is_meta and device != "meta" else leaf.to(device)
-
-
-def _without_values(leaf: Any) -> Any:
-    return torch.empty_like(leaf, device="meta") if isinstance(leaf, Tensor) else leaf
-
-
-def _device_of(model: nn.Module) -> str:
+def device_of(model: nn.Module) -> str:
     """Where the weights are; the CPU for a network without any."""
     first = next(chain(model.parameters(), model.buffers()), None)
     return "cpu" if first is None else str(first.device)
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -6,6 +6,7 @@ import importlib.util
 import shutil
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from pellucid.models import MODELS
@@ -42,6 +43,17 @@ def build_model(name: str, *, inputs: tuple[int, ...], outputs: int) -> nn.Modul
     return MODELS[name](inputs=inputs, outputs=outputs)
 
 
+def build_on_meta(name: str, *, inputs: tuple[int, ...], outputs: int) -> nn.Module:
+    """`build_model` without values, so that giants are built at once; with them where the network looks at
+    values while it is built (RegNet works out its widths).
+    """
+    try:
+        with torch.device("meta"):
+            return build_model(name, inputs=inputs, outputs=outputs)
+    except (NotImplementedError, RuntimeError):  # what was no matter of values is raised again here
+        return build_model(name, inputs=inputs, outputs=outputs)
+
+
 def set_dropout(model: nn.Module, p: float) -> None:
     """Drop with probability `p` in [0, 1) in every dropout layer of `model`."""
     if not 0 <= p < 1:
@@ -74,14 +86,19 @@ def _from_torchvision(name: str, *, inputs: tuple[int, ...], outputs: int) -> nn
 
 def _from_timm(name: str, *, inputs: tuple[int, ...], outputs: int) -> nn.Module:
     channels, _, _ = picture_shape(inputs)
-    if importlib.util.find_spec("timm") is None:
-        raise InputError(f"timm/{name} needs timm, which is not installed: pip install 'pellucid[timm]'")
+    check_timm(name)
     import timm
 
     if not timm.is_model(name):
         raise unknown_name("model", f"timm/{name}", [f"timm/{other}" for other in timm.list_models()])
     model: nn.Module = timm.create_model(name, pretrained=False, num_classes=outputs, in_chans=channels)
     return model
+
+
+def check_timm(name: str) -> None:
+    """Raise `InputError` where timm, which `name` is to come from, is not installed."""
+    if importlib.util.find_spec("timm") is None:
+        raise InputError(f"timm/{name} needs timm, which is not installed: pip install 'pellucid[timm]'")
 
 
 def keep_source(name: str, folder: Path) -> None:

@@ -13,6 +13,9 @@ for pictures of 64 × 64, after which the rest sees the size that it was made fo
 taken, since the last map is averaged as a whole. Module names are those of the weights that
 akamaster/pytorch_resnet_cifar10 published.
 
+Before its first training steps a network in evaluation mode gives huge numbers, and with a thousand layers
+none: each block doubles the variance as long as batch norm has not seen any batches.
+
 b batch · c channels · h, w height and width · k outputs
 """
 

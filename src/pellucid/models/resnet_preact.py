@@ -9,6 +9,9 @@ block: the signal, and the gradient, pass through any depth unchanged. Bottlenec
 Where we deviate: nowhere. Where the shape changes, the 1×1 projection takes the activated input, as in the
 authors' code: it is the first activation of the block, before the paths part.
 
+Before its first training steps a network in evaluation mode gives huge numbers, and with a thousand layers
+none: each block doubles the variance as long as batch norm has not seen any batches.
+
 b batch · c channels · h, w height and width · k outputs
 """
 

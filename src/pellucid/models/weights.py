@@ -1,25 +1,40 @@
-"""Trained weights from a file into a network."""
+"""Trained weights: read from files and written to them, with what has to be known to use them, and loaded
+into networks.
+"""
 
 from __future__ import annotations
 
+import copy
+import json
+import os
 import pickle
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
+from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
 from pellucid.inspection.capture import unwrapped
+from pellucid.types.data_info import Preprocessing
 from pellucid.types.errors import InputError
 
+KeyMap = Callable[[str], str]
+"""From a weight's name in a file to its name in a network."""
+
 _CONTAINERS = ("state_dict", "model_state_dict", "model")
-_WRAPPERS = ("module.", "_orig_mod.")  # DataParallel's and torch.compile's
+# DataParallel's and torch.compile's, and what people call the network within a larger module.
+_WRAPPERS = ("module.", "_orig_mod.", "model.", "backbone.", "net.")
+_AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")  # classifiers of Inception networks that only training needs
+_RECORD = "pellucid"  # in the metadata of a file of safetensors
 _SHOWN = 4
 # What the readers raise for bytes that are no archive or pickle, or stop in the middle of one.
-_BROKEN = (
+BROKEN = (
     SafetensorError,
     EOFError,
     RuntimeError,
@@ -32,24 +47,90 @@ _BROKEN = (
 )
 
 
-def load_weights(model: nn.Module, path: str | Path) -> None:
-    """Copy the weights in `path` into `model`, all of them or none.
+@dataclass(frozen=True)
+class Weights:
+    """Weights before they are in a network; `where` is what messages call them.
+
+    `preprocessing` and `classes`, in the order of the network's outputs, travel with them; None and empty
+    where they came without.
+    """
+
+    state: Mapping[str, Tensor]
+    where: str
+    preprocessing: Preprocessing | None = None
+    classes: tuple[str, ...] = ()
+
+
+def read_weights(path: str | Path) -> Weights:
+    """The weights in a file.
 
     Takes `.safetensors`, and any other file as one of `torch.save`: a state dict, or a checkpoint with one
     under `state_dict`, `model_state_dict` or `model`. No object but tensors and plain containers is ever
-    unpickled. Raises `InputError` if the file is no such thing or its names and shapes are not the network's;
-    `OSError` if it cannot be read.
+    unpickled. Raises `InputError` if the file is no such thing; `OSError` if it cannot be read.
     """
     path = Path(path)
-    load_state(model, _without_wrappers(_state_dict(_read(path), path)), str(path))
+    content, record = _read(path)
+    return Weights(_state_dict(content, path), str(path), *_parsed(record, path))
 
 
-def load_state(model: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
-    """Copy `state`, read from `where`, into `model`, all or nothing; names and shapes must be its own."""
+def save_weights(
+    model: nn.Module, path: str | Path, *, preprocessing: Preprocessing, classes: Sequence[str], name: str
+) -> None:
+    """Write the weights of `model`, the network called `name`, as safetensors, with what has to be known to
+    use them in the file's metadata, where `read_weights` finds it. A file that is there is replaced at once,
+    or not at all.
+    """
+    record = record_of(preprocessing=preprocessing, classes=classes, name=name)
+    state = unwrapped(model).state_dict()
+    # Safetensors refuses tensors that share memory, as tied weights do.
+    own = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in state.items()}
+    content = serialise(own, {"format": "pt", _RECORD: record})
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def record_of(*, preprocessing: Preprocessing | None, classes: Sequence[str], name: str) -> str:
+    """What has to be known to use the network called `name`, as JSON."""
+    record = {
+        "schema": 1,
+        "name": name,
+        "preprocessing": asdict(preprocessing) if preprocessing else None,
+        "classes": list(classes),
+    }
+    return json.dumps(record, ensure_ascii=False)
+
+
+def load_weights(model: nn.Module, path: str | Path) -> None:
+    """Copy the weights in a file into `model`, all of them or none: `read_weights`, then `load_state`."""
+    weights = read_weights(path)
+    load_state(model, weights.state, weights.where)
+
+
+def load_state(
+    model: nn.Module,
+    state: Mapping[str, Tensor],
+    where: str,
+    *,
+    but: Collection[str] = (),
+    maps: Sequence[KeyMap] = (),
+) -> None:
+    """Copy `state`, read from `where`, into `model`, all or nothing, in the precision of `model`.
+
+    Names may be the network's own, or become so by dropping a prefix that all have, by one of `maps`, or by
+    the network's own rules for older files. What is called one of `but` stays as it is. Raises `InputError`
+    that tells which names and shapes differ.
+    """
     model = unwrapped(model)
     own = model.state_dict()
+    state = _named_as(model, state, but, maps)
     # Weights saved before torch 0.4.1 do not count batches; torch itself starts these counters at zero.
-    missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
+    wanted = [name for name in own if name not in but and not name.endswith("num_batches_tracked")]
+    missing = [name for name in wanted if name not in state]
     unexpected = [name for name in state if name not in own]
     shapes = [
         f"{name} {tuple(state[name].shape)} instead of {tuple(own[name].shape)}"
@@ -57,31 +138,93 @@ def load_state(model: nn.Module, state: Mapping[str, Tensor], where: str) -> Non
         if name in state and state[name].shape != own[name].shape
     ]
     problems = [
-        f"{len(names)} {what}: {', '.join(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''}"
+        f"{len(names):,} {what}: {', '.join(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''}"
         for what, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", shapes))
         if names
     ]
     if problems:
-        raise InputError(
-            f"{where} does not hold the weights of this {type(model).__name__}; {'; '.join(problems)}"
+        new = (
+            " (trained for other classes? --model.classifier new)" if len(shapes) > 0 == len(missing) else ""
         )
-    model.load_state_dict(state, strict=False)
+        raise InputError(
+            f"{where} does not hold the weights of this {type(model).__name__}; {'; '.join(problems)}{new}"
+        )
+    own.update(state)  # it knows the versions of its modules, which some of them ask for
+    model.load_state_dict(own)
 
 
-def _read(path: Path) -> object:
+def _named_as(
+    model: nn.Module, state: Mapping[str, Tensor], but: Collection[str], maps: Sequence[KeyMap]
+) -> dict[str, Tensor]:
+    """`state` by the names that `model` has, as far as they can be found; without those in `but`."""
+    own = model.state_dict().keys()
+    plain = _without_wrappers(dict(state), own)
+    candidates = [plain, *({rename(name): tensor for name, tensor in plain.items()} for rename in maps)]
+    named = min(candidates, key=lambda candidate: len(own ^ candidate.keys()))
+    if not any(name.startswith(_AUXILIARY) for name in own):
+        named = {name: tensor for name, tensor in named.items() if not name.startswith(_AUXILIARY)}
+    named = {name: tensor for name, tensor in named.items() if name not in but}
+    return named if named.keys() <= own else _by_own_rules(model, named, but)
+
+
+def _by_own_rules(model: nn.Module, state: dict[str, Tensor], but: Collection[str]) -> dict[str, Tensor]:
+    """torchvision's transformers, for one, rename the weights of their older files as they load them."""
+    shell = copy.deepcopy(model).to("meta")
+    try:
+        missing, unexpected = shell.load_state_dict(state, strict=False, assign=True)
+    except (RuntimeError, ValueError):  # other shapes or versions; the caller tells which
+        return state
+    if unexpected or not set(missing) <= set(but):
+        return state
+    return {name: tensor for name, tensor in shell.state_dict().items() if not tensor.is_meta}
+
+
+def _without_wrappers(state: dict[str, Tensor], own: Collection[str]) -> dict[str, Tensor]:
+    """The names without prefixes that all of them have, but those of `own` have not; they nest in any
+    order.
+    """
+    for prefix in _WRAPPERS * len(_WRAPPERS):
+        if all(name.startswith(prefix) for name in state) and not all(
+            name.startswith(prefix) for name in own
+        ):
+            state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+    return state
+
+
+def _read(path: Path) -> tuple[object, str]:
+    """What a file holds, and the record in its metadata; empty where there is none."""
     path.open("rb").close()  # raises if it cannot be read; any error after this is about what it holds
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
-        return torch.load(path, weights_only=True, map_location="cpu")
+            with safe_open(path, "pt") as file:
+                return load_file(path), (file.metadata() or {}).get(_RECORD, "")
+        return torch.load(path, weights_only=True, map_location="cpu"), ""
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path} is not a file of weights, or holds Python objects, which are never unpickled: "
             "save model.state_dict() alone"
         ) from error
-    except _BROKEN as error:
+    except BROKEN as error:
         raise InputError(
             f"{path} is not a file of weights, or was cut short: copy or save it again"
+        ) from error
+
+
+def _parsed(record: str, path: Path) -> tuple[Preprocessing | None, tuple[str, ...]]:
+    """The record that `save_weights` wrote."""
+    if not record:
+        return None, ()
+    try:
+        content: dict[str, Any] = json.loads(record)
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in content["preprocessing"].items()
+        }
+        return Preprocessing(**fields), tuple(content["classes"])
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise InputError(
+            f"{path} says how its network wants pictures in words that this version does not know ({error}); "
+            "read it with the version that wrote it"
         ) from error
 
 
@@ -99,10 +242,3 @@ def _state_dict(content: object, path: Path) -> dict[str, Tensor]:
         held = f"{', '.join(others[:_SHOWN])} (no tensors)" if others else "nothing"
         raise InputError(f"{path} holds {held}; expected a state dict, or one under {', '.join(_CONTAINERS)}")
     return dict(content)
-
-
-def _without_wrappers(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    for prefix in _WRAPPERS * 2:  # they nest in either order
-        if all(name.startswith(prefix) for name in state):
-            state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
-    return state

@@ -28,6 +28,11 @@ RECIPES: Registry[Callable[[], Recipe]] = Registry(
             "cifar-resnet20": "the 20-layer ResNet of He et al. on CIFAR-10",
             "cifar-resnet32": "the same with 32 layers",
         },
+        "imagenet": {"imagenet-squeezenet": "SqueezeNet 1.0 with its authors' weights, to evaluate"},
+        "transfer": {
+            "cifar-squeezenet-transfer": "SqueezeNet, trained on ImageNet, goes over to CIFAR-10",
+            "cifar-squeezenet": "the same from random weights, to compare",
+        },
         "tables": {
             "diabetes-mlp": "regression on scikit-learn's diabetes table, five-fold",
             "table-mlp": "regression on any CSV table of numbers",

@@ -28,7 +28,7 @@ from pellucid.runs import checkpoint as checkpoints
 from pellucid.runs.folder import RunFolder
 from pellucid.tasks.task import Task
 from pellucid.training.evaluation import evaluate
-from pellucid.training.events import Evaluated, Event, Finished, Started
+from pellucid.training.events import Evaluated, Event, Finished, Noted, Started
 from pellucid.training.execution import choose_execution
 from pellucid.training.feed import Feed
 from pellucid.training.loop import fit, never
@@ -71,6 +71,8 @@ def run_recipe(
                 RunFolder.create(path, describe(recipe, prepared, command))
                 keep_source(recipe.model.name, path)
             yield event
+            if isinstance(event, Started):
+                yield from map(Noted, prepared.notes)
             if isinstance(event, Finished) and event.reason != "stopped":
                 yield _conclude(recipe, prepared, run, processes)
 

@@ -4,44 +4,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 import tyro
 from torch import nn
 
-from pellucid.data.opening import open_data
+from pellucid.blocks.initialisation import initialise
+from pellucid.data.listing import KEEP
 from pellucid.data.settings import DataSettings
 from pellucid.data.source import Data
 from pellucid.models.naming import build_model
-from pellucid.models.weights import load_weights
+from pellucid.models.published import key_maps, open_weights
+from pellucid.models.transfer import all_but, classifier_of, freeze, freeze_batch_norms, names_before
+from pellucid.models.weights import Weights, load_state
 from pellucid.ops.random import seed_of
+from pellucid.recipes.fitting import InputSettings, normalised_for, open_fitting, sized_for
 from pellucid.tasks.classification import ClassificationSettings
 from pellucid.tasks.task import Task, TaskSettings
 from pellucid.training.settings import Settings
+from pellucid.types.data_info import DataInfo, Preprocessing
 from pellucid.types.errors import InputError
 
 
 @dataclass(frozen=True)
-class ModelSettings:
+class ModelSettings(InputSettings):
     name: str = "lenet5"
     """A name of `pellucid list models`, torchvision/NAME, timm/NAME, or path/to/file.py:factory."""
-    weights: Path | None = None
-    """A file of weights to start from: .safetensors, .pt, .pth or .th."""
-    mean: tuple[float, ...] = ()
-    """What the network expects to be subtracted from each channel, in [0, 1]; by default the training
-    pictures' mean.
+    weights: str | None = None
+    """What to start from: a file (.safetensors, .pt, .pth, .th), or published weights by name,
+    torchvision/NAME[.WEIGHTS] or timm/NAME[.TAG].
     """
-    std: tuple[float, ...] = ()
-    """What it expects each channel to be divided by; by default the training pictures' deviation."""
+    initialisation: Literal[
+        "own",
+        "zeros",
+        "naive-normal",
+        "xavier-uniform",
+        "xavier-normal",
+        "he-uniform",
+        "he-normal",
+        "orthogonal",
+    ] = "own"
+    """How layers begin that no weights are loaded into; own: each as the network's file says."""
+    classifier: Literal["keep", "new"] = "keep"
+    """new: the weights' own classifier stays out, and one for these classes begins afresh."""
+    train: Literal["all", "classifier"] = "all"
+    """classifier: all that comes before it is frozen, with its batch norms' statistics."""
+    train_from: str = ""
+    """A layer (`layer4`, `features.9`): all that comes before it is frozen, with its batch norms' statistics.
+    """
+    freeze_norm: Literal["none", "statistics", "all"] = "none"
+    """What of the batch norms of layers that are trained is frozen as well."""
 
     def __post_init__(self) -> None:
-        if len(self.mean) != len(self.std) or any(not value > 0 for value in self.std):
+        super().__post_init__()
+        if self.train == "classifier" and self.train_from:
             raise InputError(
-                "model.mean and model.std need a number for each channel, the latter positive; "
-                f"got {self.mean}, {self.std}"
+                f"model.train is classifier and model.train-from is {self.train_from}: give one of them"
             )
 
 
@@ -61,24 +82,36 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A recipe's data opened, its network built and initialised, its task bound to the data."""
+    """A recipe's data opened, its network built and initialised, its task bound to the data. `notes` are what
+    the user should know of how they were brought together.
+    """
 
     data: Data
     model: nn.Module
     task: Task
+    notes: tuple[str, ...] = ()
 
 
-def expected_by(model: ModelSettings, data: Data) -> Data:
-    """`data`, normalised as the network expects it. Raises `InputError` where that is for other channels."""
-    if not model.mean:
-        return data
-    if len(model.mean) != data.info.shape[0]:
-        raise InputError(
-            f"{model.name} expects {len(model.mean)} channels (model.mean), "
-            f"{data.info.name} has {data.info.shape[0]}"
-        )
-    preprocessing = replace(data.info.preprocessing, mean=model.mean, std=model.std)
-    return replace(data, info=replace(data.info, preprocessing=preprocessing))
+def transfer(
+    model: nn.Module,
+    settings: ModelSettings,
+    weights: Weights | None,
+    shape: tuple[int, ...],
+    outputs: int,
+) -> None:
+    """Load `weights` into the network that was built, and freeze what `settings` say."""
+    classifier: frozenset[str] = frozenset()
+    if settings.train == "classifier" or (weights and settings.classifier == "new"):
+        classifier = classifier_of(settings.name, inputs=shape, outputs=outputs)
+    if weights is not None:
+        new = classifier if settings.classifier == "new" else ()
+        load_state(model, weights.state, weights.where, but=new, maps=key_maps(settings.name))
+    if settings.train == "classifier":
+        freeze(model, all_but(model, classifier))
+    elif settings.train_from:
+        freeze(model, names_before(model, shape, settings.train_from))
+    if settings.freeze_norm != "none":
+        freeze_batch_norms(model, scale_and_shift=settings.freeze_norm == "all")
 
 
 def prepare(recipe: Recipe) -> Prepared:
@@ -86,11 +119,69 @@ def prepare(recipe: Recipe) -> Prepared:
 
     Raises `InputError` for anything in the recipe that cannot be done.
     """
-    data = expected_by(recipe.model, open_data(recipe.data))
-    outputs = recipe.task.outputs(data.info)
+    settings = recipe.model
+    weights = open_weights(settings.weights) if settings.weights else None
+    data, notes = open_fitting(recipe.data, settings, weights, own_classes=settings.classifier == "new")
+    model, more = _network(recipe, data.info, weights)
+    return Prepared(data, model, recipe.task.build(data.info), (*notes, *more))
+
+
+def prepare_without_data(recipe: Recipe, classes: Sequence[str] = ()) -> tuple[nn.Module, DataInfo]:
+    """The recipe's network with its weights, and how it sees pictures: what can be known without any data.
+
+    `classes`, by default those of the weights, are in the order of its outputs. Raises `InputError` where
+    weights, classes, size or normalisation are not said.
+    """
+    settings = recipe.model
+    if not settings.weights:
+        raise InputError(f"{recipe.name} has no trained weights of its own; give --weights, or a run folder")
+    weights = open_weights(settings.weights)
+    classes = tuple(classes) or weights.classes
+    if not classes:
+        raise InputError(
+            f"{weights.where} does not name its classes; give --classes FILE with one a line, in the order "
+            "of the network's outputs"
+        )
+    preprocessing = _preprocessing(recipe, weights)
+    shape = (len(preprocessing.mean), *(preprocessing.size or ()))
+    nothing = (0,) * len(classes)
+    info = DataInfo(recipe.name, shape, classes, {}, nothing, preprocessing, fingerprint="")
+    return _network(recipe, info, weights)[0], info
+
+
+def _preprocessing(recipe: Recipe, weights: Weights) -> Preprocessing:
+    """How the recipe's network wants pictures, by its settings and its weights alone."""
+    inputs, sizes = recipe.model, sized_for(recipe.data, weights.preprocessing)
+    record = weights.preprocessing or Preprocessing(inputs.mean, inputs.std)
+    size = (sizes.size, sizes.size) if sizes.size else record.size
+    if size is None or not (inputs.mean or record.mean):
+        raise InputError(
+            f"{weights.where} does not say how its network wants pictures; say it: --data.size, "
+            "--model.mean, --model.std"
+        )
+    channels = "L" if len(inputs.mean or record.mean) == 1 else record.channels
+    record = replace(
+        record,
+        channels=channels,
+        size=size,
+        keep=sizes.keep or KEEP,
+        interpolation=sizes.interpolation or record.interpolation,
+    )
+    return normalised_for(inputs, record)
+
+
+def _network(recipe: Recipe, info: DataInfo, weights: Weights | None) -> tuple[nn.Module, list[str]]:
+    """The network, and what the user should know of how it begins."""
+    settings, outputs, left = recipe.model, recipe.task.outputs(info), tuple[str, ...]()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(recipe.training.seed))
-        model = build_model(recipe.model.name, inputs=data.info.shape, outputs=outputs)
-    if recipe.model.weights is not None:
-        load_weights(model, recipe.model.weights)
-    return Prepared(data, model, recipe.task.build(data.info))
+        model = build_model(settings.name, inputs=info.shape, outputs=outputs)
+        if settings.initialisation != "own":
+            left = initialise(model, settings.initialisation)
+    transfer(model, settings, weights, info.shape, outputs)
+    if settings.initialisation == "own":
+        return model, []
+    if weights is not None and settings.classifier == "keep":
+        return model, [f"model.initialisation changes nothing: all weights are those of {weights.where}"]
+    some = f"{', '.join(left[:3])}{', …' if len(left) > 3 else ''}"
+    return model, [f"{some}: not layers that model.initialisation knows, left as they begin"] if left else []

@@ -11,14 +11,15 @@ from pellucid.types.recording import Probes, Recording
 
 @dataclass(frozen=True)
 class Started:
-    """`step` is 0, or where a resumed run goes on. `execution` tells device, precision, memory format,
-    threads and data path.
+    """`step` is 0, or where a resumed run goes on. Of the network's `parameters`, `trained` are not frozen.
+    `execution` tells device, precision, memory format, threads and data path.
     """
 
     step: int
     total_steps: int
     steps_per_epoch: int
     parameters: int
+    trained: int
     execution: str
 
 

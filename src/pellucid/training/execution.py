@@ -135,8 +135,8 @@ def guard(
     use and why.
 
     Compared are the loss (5 % apart at most) and the length of the gradient (a factor of 2), on a copy of the
-    network. Not its direction: in a fresh ResNet-50, rounding the weights to bf16 turns the exact gradient as
-    far (cosine 0.35) as computing in bf16 does.
+    network, which comes in the modes it will be trained in. Not its direction: in a fresh ResNet-50, rounding
+    the weights to bf16 turns the exact gradient as far (cosine 0.35) as computing in bf16 does.
     """
     exact = replace(execution, precision="fp32")
     loss, gradient = _one_step(model, objective, batch, execution)
@@ -156,7 +156,6 @@ def _one_step(
     model: nn.Module, objective: Objective, batch: Batch, execution: Execution
 ) -> tuple[float, Tensor]:
     copied = copy.deepcopy(model)
-    copied.train()
     torch.manual_seed(0)
     with execution.autocast():
         total = torch.stack([*objective.loss(copied, batch).values()]).sum()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import cached_property
 
 from torch import Tensor
 
@@ -32,10 +33,13 @@ class Feed:
             classes=len(data.info.classes),
             channels_last=execution.channels_last,
         )
-        self.order = Order(
-            len(data.splits["train"]), settings.batch_size, settings.seed, processes.rank, processes.world
-        )
         self.watched = "val" if "val" in data.splits else "test"
+
+    @cached_property
+    def order(self) -> Order:
+        """Which training samples each step takes."""
+        count, processes = len(self._sources["train"]), self._processes
+        return Order(count, self._settings.batch_size, self._settings.seed, processes.rank, processes.world)
 
     def describe(self) -> str:
         """The way of the training samples, in a few words."""

@@ -55,6 +55,9 @@ def fit(
     after every step: when any process says yes, all of them save and finish. Leaving by `break` saves too.
     Under torchrun every process calls `fit` with the same arguments and gets the same events.
 
+    What is frozen stays so: parameters that require no gradient, and modules that are in evaluation mode
+    within a network in training mode, like batch norms that keep their statistics.
+
     Raises `InputError` for settings that do not fit the network or the data, OSError when the run cannot be
     written.
     """
@@ -87,6 +90,7 @@ def _events(session: Session, settings: Settings, stop: Callable[[], bool]) -> I
         session.total_steps,
         session.steps_per_epoch,
         session.parameters,
+        session.trained,
         f"{session.execution.describe()} · {session.feed.describe()}",
     )
     yield from map(Noted, session.notes)

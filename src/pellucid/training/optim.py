@@ -1,8 +1,10 @@
-"""Optimisers: torch's own, with the parameters sorted into those that decay and those that do not."""
+"""Optimisers: torch's own, with the parameters sorted into those that decay and those that do not, and by
+learning rate.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -15,43 +17,69 @@ from pellucid.types.errors import InputError
 _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 
 
-def build_optimisers(modules: Sequence[nn.Module], settings: OptimSettings) -> list[Optimizer]:
-    """What steps these modules' parameters: one optimiser, or Muon with AdamW beside it."""
+Group = dict[str, Any]
+"""torch's own kind: "params" and what differs from the optimiser's defaults. "rate", where it is there, is
+what their learning rate is multiplied by.
+"""
+
+
+def build_optimisers(
+    modules: Sequence[nn.Module], settings: OptimSettings, rates: Mapping[Tensor, float] | None = None
+) -> list[Optimizer]:
+    """What steps these modules' parameters: one optimiser, or Muon with AdamW beside it.
+
+    `rates` are factors of the learning rate; parameters that it lacks have 1.
+    """
     decayed, spared = split_by_decay(modules, settings.decay_norms_and_biases)
-    groups = [
-        {"params": decayed, "weight_decay": settings.weight_decay},
-        {"params": spared, "weight_decay": 0.0},
-    ]
     if settings.name == "muon":
-        hidden, rest = split_for_muon(modules, decayed)
+        hidden, decayed = split_for_muon(modules, decayed)
         if not hidden:
-            raise InputError("muon steps hidden layers, and this network has none; use adamw")
-        groups[0]["params"] = rest
-        return [KernelMuon(hidden, settings), *_adamw(groups, settings)]
-    groups = [group for group in groups if group["params"]]
-    lr, momentum, betas = settings.lr, settings.momentum, (0.9, settings.beta2)
+            raise InputError("muon steps hidden layers, and this network has none to train; use adamw")
+    lr, momentum, betas, rates = settings.lr, settings.momentum, (0.9, settings.beta2), rates or {}
+    groups = [*_by_rate(decayed, settings.weight_decay, lr, rates), *_by_rate(spared, 0.0, lr, rates)]
+    fused = _fused([*decayed, *spared])
     match settings.name:
         case "sgd":
-            return [torch.optim.SGD(groups, lr, fused=_fused(decayed))]
+            return [torch.optim.SGD(groups, lr, fused=fused)]
         case "momentum":
-            return [torch.optim.SGD(groups, lr, momentum, fused=_fused(decayed))]
+            return [torch.optim.SGD(groups, lr, momentum, fused=fused)]
         case "nesterov":
-            return [torch.optim.SGD(groups, lr, momentum, nesterov=True, fused=_fused(decayed))]
+            return [torch.optim.SGD(groups, lr, momentum, nesterov=True, fused=fused)]
         case "adagrad":
             return [torch.optim.Adagrad(groups, lr)]
         case "rmsprop":
             return [torch.optim.RMSprop(groups, lr, momentum=momentum)]
         case "adam":
-            return [torch.optim.Adam(groups, lr, betas, fused=_fused(decayed))]
+            return [torch.optim.Adam(groups, lr, betas, fused=fused)]
         case "adamw":
-            return _adamw(groups, settings)
+            return [_adamw(groups, settings)]
+        case "muon":
+            muon = KernelMuon(_by_rate(hidden, settings.weight_decay, lr, rates), settings)
+            return [muon, _adamw(groups, settings)] if groups else [muon]
 
 
-def _adamw(groups: list[dict[str, Any]], settings: OptimSettings) -> list[Optimizer]:
-    groups = [group for group in groups if group["params"]]
-    if not groups:
-        return []
-    return [torch.optim.AdamW(groups, settings.lr, (0.9, settings.beta2), fused=_fused(groups[0]["params"]))]
+def _by_rate(
+    parameters: Iterable[Tensor], weight_decay: float, lr: float, rates: Mapping[Tensor, float]
+) -> list[Group]:
+    """One group for each rate, in the order of the parameters; one, or none, where all rates are 1."""
+    sorted_out: dict[float, list[Tensor]] = {}
+    for parameter in parameters:
+        sorted_out.setdefault(rates.get(parameter, 1.0), []).append(parameter)
+    return [
+        {"params": members, "weight_decay": weight_decay}
+        | ({} if rate == 1 else {"lr": lr * rate, "rate": rate})
+        for rate, members in sorted_out.items()
+    ]
+
+
+def set_rate(optimiser: Optimizer, lr: float) -> None:
+    """Step with the learning rate `lr` from now on, each group with its own part of it."""
+    for group in optimiser.param_groups:
+        group["lr"] = lr * group.get("rate", 1.0)
+
+
+def _adamw(groups: list[Group], settings: OptimSettings) -> Optimizer:
+    return torch.optim.AdamW(groups, settings.lr, (0.9, settings.beta2), fused=_fused(groups[0]["params"]))
 
 
 def _fused(parameters: Iterable[Tensor]) -> bool:
@@ -105,10 +133,13 @@ class KernelMuon(torch.optim.Muon):
     so that one `optim.lr` serves both.
     """
 
-    def __init__(self, kernels: Sequence[Tensor], settings: OptimSettings) -> None:
-        self._kernels = list(kernels)
+    def __init__(self, groups: Sequence[Group], settings: OptimSettings) -> None:
+        self._kernels = [list(group["params"]) for group in groups]
         super().__init__(
-            [nn.Parameter(_matrix(kernel.detach(), kernel)) for kernel in kernels],
+            [
+                group | {"params": [nn.Parameter(_matrix(kernel.detach(), kernel)) for kernel in kernels]}
+                for group, kernels in zip(groups, self._kernels, strict=True)
+            ],
             settings.lr,
             settings.weight_decay,
             settings.momentum,
@@ -117,8 +148,9 @@ class KernelMuon(torch.optim.Muon):
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
-        for kernel, matrix in zip(self._kernels, self.param_groups[0]["params"], strict=True):
-            matrix.grad = None if kernel.grad is None else _matrix(kernel.grad, kernel)
+        for kernels, group in zip(self._kernels, self.param_groups, strict=True):
+            for kernel, matrix in zip(kernels, group["params"], strict=True):
+                matrix.grad = None if kernel.grad is None else _matrix(kernel.grad, kernel)
         return super().step(closure)  # type: ignore[no-untyped-call]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +14,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from pellucid.inspection.nonfinite import first_nonfinite
 from pellucid.tasks.task import Losses, Objective
 from pellucid.training.execution import Execution
-from pellucid.training.optim import build_optimisers
+from pellucid.training.optim import build_optimisers, set_rate
 from pellucid.training.processes import Processes
 from pellucid.training.settings import Settings
 from pellucid.types.batch import Batch
@@ -60,6 +60,7 @@ class Player:
         settings: Settings,
         execution: Execution,
         processes: Processes,
+        rates: Mapping[Tensor, float] | None = None,
     ) -> None:
         modules = list(objective.players(model))
         self.objective, self.processes, self.execution = objective, processes, execution
@@ -69,7 +70,7 @@ class Player:
         self._others = [p for p in model.parameters() if p.requires_grad and p not in mine]
         if not self.parameters:
             raise InputError(f"nothing to train for {objective.name}: no parameter of the network is free")
-        self.optimisers = build_optimisers(modules, settings.optim)
+        self.optimisers = build_optimisers(modules, settings.optim, rates)
         self._buffers = list(model.buffers())
         self._kept = [buffer.clone() for buffer in self._buffers]
         self._loss: nn.Module = _Loss(model, objective)
@@ -97,8 +98,7 @@ class Player:
         if self._settings.clip_norm:
             clip_grads_with_norm_(self.parameters, self._settings.clip_norm, norm)
         for optimiser in self.optimisers:
-            for group in optimiser.param_groups:
-                group["lr"] = lr
+            set_rate(optimiser, lr)
             optimiser.step()
         return Taken(losses, value)
 

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.distributed.fsdp import fully_shard
 
 from pellucid.data.augment import Augmentation
 from pellucid.data.source import Data
+from pellucid.inspection.cost import parameter_count
 from pellucid.models.naming import set_dropout
+from pellucid.models.transfer import layer_rates
 from pellucid.ops.random import seed_of
 from pellucid.runs import checkpoint as checkpoints
 from pellucid.runs.checkpoint import Checkpoint, Name
@@ -69,10 +71,14 @@ class Session:
         run: RunFolder | None,
         resume: bool,
     ) -> None:
+        if "train" not in data.splits:
+            raise InputError(f"{data.info.name} is for tests alone; it has no training pictures")
         self.task, self.data, self.settings, self.run = task, data, settings, run
         self.processes = current_processes()
         self.notes = _left_out(data.info) + _mirrored(data.info, settings.augment)
         self.notes += [f"{name} is set, but {why}" for name, why in ignored(settings)]
+        if not model.training:
+            model.train()
         if settings.dropout is not None:
             set_dropout(model, settings.dropout)
         found = self._find_checkpoint() if resume else None
@@ -88,7 +94,8 @@ class Session:
             self.notes += [why] if why else []
         self.steps_per_epoch = self.feed.order.steps_per_epoch
         self.total_steps = settings.epochs * self.steps_per_epoch
-        self.parameters = sum(p.numel() for p in model.parameters() if p.requires_grad)
+        self.parameters = parameter_count(model)
+        self.trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
         self.state = self._set_up(model)
         if found is not None:
             self.state.restore(found)
@@ -132,7 +139,7 @@ class Session:
         batch = self.feed.samples("train", self.feed.order.at(0)[1][:2])
         try:
             with self.execution.autocast():
-                self.task.objectives()[0].loss(copy.deepcopy(model).train(), batch)
+                self.task.objectives()[0].loss(copy.deepcopy(model), batch)
         except InputError:
             raise
         except _REFUSALS as error:
@@ -150,11 +157,17 @@ class Session:
             raise InputError("hardware.parallel fsdp does not go with ema or muon; use ddp")
         if self.settings.hardware.sync_batch_norm:
             nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+        first = self.settings.optim.first_layer
+        by_name = layer_rates(model, self.data.info.shape, first) if first < 1 else {}
         if sharded:
             fully_shard(model)
+        self._still = [module for module in model.modules() if not module.training]
         average = average_of(model, self.settings.ema)
+        rates: dict[Tensor, float] = {
+            parameter: by_name.get(name, 1.0) for name, parameter in model.named_parameters()
+        }
         self._players = [
-            Player(model, objective, self.settings, self.execution, self.processes)
+            Player(model, objective, self.settings, self.execution, self.processes, rates)
             for objective in self.task.objectives()
         ]
         if self.execution.compile:
@@ -181,7 +194,7 @@ class Session:
         lr = settings.optim.lr * factor(settings.schedule, step, self.total_steps, self.steps_per_epoch)
         if settings.schedule.name == "plateau":
             lr *= max(settings.schedule.gamma**self.state.plateau.reductions, settings.schedule.floor)
-        self.state.model.train()
+        self._as_trained()
         taken = {}
         for player in self._players:
             if step % player.objective.every == 0:
@@ -205,6 +218,14 @@ class Session:
             values[-2] > 0,
             values[-1] > 0,
         )
+
+    def _as_trained(self) -> None:
+        """Training mode, whatever happened between the steps, but for what was in evaluation mode at the
+        beginning.
+        """
+        self.state.model.train()
+        for module in self._still:
+            module.training = False
 
     def _seed(self) -> None:
         """Dropout and whatever else draws from torch's generator: decided by seed, step and process."""

@@ -40,6 +40,10 @@ class OptimSettings:
     """Of momentum, Nesterov, RMSprop and Muon."""
     beta2: float = 0.999
     """Adam's and AdamW's averaging of squared gradients; RMSprop's is 0.99."""
+    first_layer: float = 1.0
+    """Learning rate of the layer that works first, as a part of the last one's; from each layer to the next
+    it grows by the same factor. For trained networks, whose early layers have less to learn.
+    """
 
     def __post_init__(self) -> None:
         check(
@@ -49,6 +53,8 @@ class OptimSettings:
         )
         if not self.lr > 0:
             raise InputError(f"lr must be a positive number, got {self.lr}")
+        if not 0 < self.first_layer <= 1:
+            raise InputError(f"first-layer must be above 0 and at most 1, got {self.first_layer}")
         if self.name == "nesterov" and not self.momentum:
             raise InputError("nesterov needs a momentum above 0; plain steps are called sgd")
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,27 @@ def map_leaves(function: Any, tree: Any) -> Any:
         mapped = [map_leaves(function, value) for value in tree]
         return type(tree)(*mapped) if hasattr(tree, "_fields") else type(tree)(mapped)
     return function(tree)
+
+
+# What has no parts. For speed alone: most of what networks pass about is sizes.
+ATOMS = frozenset({bool, int, float, complex, str, type(None), torch.Size, torch.dtype, torch.device})
+
+
+def leaves(kind: type[T], tree: Any) -> list[T]:
+    """What is of `kind`, Tensor for instance but no plain type, in a tree of dicts, lists, tuples and
+    dataclasses, in order.
+    """
+    if isinstance(tree, kind):
+        return [tree]
+    if type(tree) in ATOMS:
+        return []
+    if isinstance(tree, (list, tuple)):
+        return [] if ATOMS.issuperset(map(type, tree)) else [x for part in tree for x in leaves(kind, part)]
+    if isinstance(tree, (dict, Mapping)):
+        return [leaf for part in tree.values() for leaf in leaves(kind, part)]
+    if is_dataclass(tree) and not isinstance(tree, type):
+        return [leaf for part in fields(tree) for leaf in leaves(kind, getattr(tree, part.name))]
+    return []
 
 
 def slice_targets(targets: Any, start: int, stop: int) -> Any:

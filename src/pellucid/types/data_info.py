@@ -11,9 +11,11 @@ class Preprocessing:
     """How stored values become what a network expects; it travels with the weights.
 
     network input = (x · `scale` − `mean`) / `std`, per channel, where x is the stored value: 0…255 for
-    pictures (`scale` is then 1/255 for the usual [0, 1] convention). `channels` names the order: "RGB",
-    "BGR", "L", or "" for tables. `size` is (height, width) that pictures are brought to, None where the
-    network takes any.
+    pictures (`scale` is then 1/255 for the usual [0, 1] convention). `channels` names the order in which the
+    network takes them, and in which `mean` and `std` are: "RGB", "BGR", "L", or "" for tables. Pictures are
+    stored as RGB in any case. `size` is (height, width) that pictures are brought to, None where the network
+    takes any; of a larger one the centre is taken, `keep` in (0, 1] of each side. `interpolation` is
+    "bilinear" or "bicubic", antialiased.
     """
 
     mean: tuple[float, ...]
@@ -22,6 +24,7 @@ class Preprocessing:
     channels: str = "RGB"
     size: tuple[int, int] | None = None
     keep: float = 1.0
+    interpolation: str = "bilinear"
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,12 @@ class UnknownNameError(InputError, KeyError):
     __str__ = ValueError.__str__  # KeyError would print the message in quotes
 
 
-def unknown_name(kind: str, name: str, names: Iterable[str]) -> UnknownNameError:
-    """The error for a name that does not exist, offering the closest ones that do."""
+def unknown_name(
+    kind: str, name: str, names: Iterable[str], *, shown_by: str = "pellucid list"
+) -> UnknownNameError:
+    """The error for a name that does not exist, offering the closest ones that do, or the command that shows
+    them all.
+    """
     known = sorted(names)
     close = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
     if close:
@@ -28,5 +32,5 @@ def unknown_name(kind: str, name: str, names: Iterable[str]) -> UnknownNameError
     elif len(known) <= 12:
         hint = "there are: " + ", ".join(known) + "."
     else:
-        hint = f"there are {len(known)}, which `pellucid list` shows."
+        hint = f"there are {len(known)}, which `{shown_by}` shows."
     return UnknownNameError(f"no {kind} is called {name!r}; {hint}")

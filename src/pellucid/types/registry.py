@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping
+from types import ModuleType
 from typing import Generic, TypeVar, cast
 
 from pellucid.types.errors import unknown_name
@@ -34,8 +35,7 @@ class Registry(Mapping[str, T], Generic[T]):
     def __getitem__(self, name: str) -> T:
         if name not in self._family:
             raise unknown_name(self.kind, name, self._family)
-        family = self._family[name]
-        module = importlib.import_module(f"{self._package}.{family}")
+        family, module = self._family[name], self.module(name)
         things = getattr(module, self._table)
         if set(things) != set(self._families[family]):
             raise RuntimeError(
@@ -43,6 +43,10 @@ class Registry(Mapping[str, T], Generic[T]):
                 f"but {self._package} lists {sorted(self._families[family])}"
             )
         return cast(T, things[name])
+
+    def module(self, name: str) -> ModuleType:
+        """The module that `name` lives in, imported."""
+        return importlib.import_module(f"{self._package}.{self._family[name]}")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._family)

@@ -134,8 +134,8 @@ def _log_ticks(low: float, high: float) -> Ticks:
     if len(inside) < 3:
         fine = [m * 10.0**power for power in decades for m in (1, 2, 5) if low <= m * 10.0**power <= high]
         return tuple((place, number(place)) for place in fine) or _ticks(low, high)
-    every = -(-len(inside) // 6)
-    return tuple((10.0**power, _power(power)) for power in inside[::every])
+    every = next((step for step in (1, 2, 3, 5, 10, 20, 50) if len(inside) <= 6 * step), 100)
+    return tuple((10.0**power, _power(power)) for power in inside if power % every == 0)
 
 
 def _power(exponent: int) -> str:

@@ -1,0 +1,156 @@
+"""`pellucid export`: a network as a file for other programs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+import tyro
+from torch import nn
+
+from pellucid.cli.arguments import input_shape, parse
+from pellucid.cli.run_or_network import check_says_nothing, is_run
+from pellucid.data.classes import read_classes
+from pellucid.data.settings import PictureSettings
+from pellucid.models.export import FORMATS, Card, NotExportableError, export
+from pellucid.models.naming import build_model
+from pellucid.ops.random import seed_of
+from pellucid.recipes.experiment import open_run, restore
+from pellucid.recipes.fitting import InputSettings
+from pellucid.recipes.general import find_recipe
+from pellucid.recipes.recipe import Recipe, prepare_without_data
+from pellucid.runs.atomic import write_with
+from pellucid.training.processes import ALONE
+from pellucid.types.data_info import DataInfo
+from pellucid.types.errors import InputError
+
+ABOUT = """Write a network as a file for other programs, read it back, and compare what both give.
+
+Example: pellucid export runs/digits-lenet5 --out digits.onnx
+
+Example: pellucid export resnet50 --weights torchvision/resnet50 --format torch-export
+"""
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Call:
+    what: Annotated[str, tyro.conf.Positional]
+    """A run folder, or the name of a recipe or network."""
+    format: Literal["onnx", "torch-export", "safetensors"] = "onnx"
+    """ONNX, for most programs; torch.export's archive, for torch alone; safetensors, the weights alone."""
+    weights: str = ""
+    """For a recipe or network: a file of weights, or published ones by name, torchvision/NAME[.WEIGHTS] or
+    timm/NAME[.TAG]; without any it is exported as it begins.
+    """
+    out: Path | None = None
+    """The file to write, by default NAME.onnx, NAME.pt2 or NAME.safetensors here; one that is there is
+    replaced.
+    """
+    input: str = ""
+    """The shape of one input, 3x224x224 say; by default what a run was trained on, or the weights say."""
+    outputs: int = 1000
+    """How many numbers a network without weights gives."""
+    classes: Path | None = None
+    """A file with the names of its classes, one a line, in the order of its outputs; by default as the
+    weights say.
+    """
+    model: InputSettings = field(default_factory=InputSettings)
+    pictures: Annotated[PictureSettings, tyro.conf.arg(name="data")] = field(default_factory=PictureSettings)
+
+
+def main(arguments: Sequence[str]) -> int:
+    call = read_call(arguments)
+    model, shape, card = _of_run(call) if is_run(call.what) else _of_network(call)
+    out = call.out or Path(f"{_stem(call.what)}{FORMATS[call.format].suffix}")
+    found: list[float] = []
+
+    def write(path: Path) -> None:
+        found.append(export(model, path, format=call.format, inputs=shape, card=card))
+
+    try:
+        write_with(out, write)
+    except NotExportableError as error:
+        print(f"pellucid: {error}", file=sys.stderr)
+        return 1
+    same = f"off by {found[0]:.1g} of the largest" if found[0] else "the same to the last bit"
+    print(f"{out}: inputs of {'×'.join(map(str, shape))}; outputs compared with the network's are {same}")
+    return 0
+
+
+def read_call(arguments: Sequence[str]) -> Call:
+    """The options of a network are those of its recipe, and by default as they are there."""
+    call = parse(Call, arguments, command="export", about=ABOUT)
+    if is_run(call.what):
+        check_says_nothing(call.what, call.weights, call.model, call.pictures)
+        if call.classes:
+            raise InputError(f"{call.what} is a run and knows its classes; leave --classes out")
+        return call
+    recipe = find_recipe(call.what)
+    default = replace(call, model=InputSettings.of(recipe.model), pictures=PictureSettings.of(recipe.data))
+    return parse(Call, arguments, command="export", about=ABOUT, default=default)
+
+
+def _of_run(call: Call) -> tuple[nn.Module, Shape, Card]:
+    opened = open_run(Path(call.what))
+    model, _ = restore(opened.folder, opened.recipe, opened.info, ALONE)
+    return model, *_described(call, opened.recipe.model.name, opened.info)
+
+
+def _of_network(call: Call) -> tuple[nn.Module, Shape, Card]:
+    recipe = find_recipe(call.what)
+    weights = call.weights or recipe.model.weights
+    if not weights:
+        return _untrained(call, recipe)
+    pictures = call.pictures
+    if call.input and pictures.size is None:
+        side = input_shape(call.input)[-1]
+        pictures = replace(pictures, size=side)
+    settings = replace(recipe.model, weights=weights, classifier="keep", **asdict(call.model))
+    recipe = replace(recipe, model=settings, data=replace(recipe.data, **asdict(pictures)))
+    classes = read_classes(call.classes).names if call.classes else ()
+    model, info = prepare_without_data(recipe, classes)
+    return model, *_described(call, settings.name, info)
+
+
+def _untrained(call: Call, recipe: Recipe) -> tuple[nn.Module, Shape, Card]:
+    """The network as it begins, which nothing is known of but its shape."""
+    name = recipe.model.name
+    if call.format == "safetensors":
+        raise InputError(f"{name} has no trained weights to write; give --weights, or a run folder")
+    own = InputSettings.of(recipe.model), PictureSettings.of(recipe.data)
+    if call.classes or (call.model, call.pictures) != own:
+        raise InputError(f"--classes, --model.… and --data.… are of weights of {name}; give --weights, too")
+    shape = input_shape(call.input or "3x224x224")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_of(0))
+        model = build_model(name, inputs=shape, outputs=call.outputs)
+    print(f"note: without --weights, {name} is exported as it begins", file=sys.stderr)
+    return model, shape, Card(_plain(name))
+
+
+def _described(call: Call, name: str, info: DataInfo) -> tuple[Shape, Card]:
+    """The shape of an input and what travels along; another size than `info` says is written down, too."""
+    shape, preprocessing = info.shape, info.preprocessing
+    if call.input:
+        shape = input_shape(call.input)
+        if len(shape) != len(info.shape) or shape[0] != info.shape[0]:
+            known = "x".join(map(str, info.shape))
+            raise InputError(f"{call.what} takes inputs like {known}; got --input {call.input}")
+    if len(shape) == 3:
+        preprocessing = replace(preprocessing, size=(shape[1], shape[2]))
+    return shape, Card(_plain(name), preprocessing, info.classes)
+
+
+def _plain(name: str) -> str:
+    """A network's name; of one in a file, without the folders around it."""
+    return Path(name).name if ".py" in name else name
+
+
+def _stem(what: str) -> str:
+    return Path(what).resolve().name if is_run(what) else find_recipe(what).name

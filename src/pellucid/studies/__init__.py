@@ -1,0 +1,21 @@
+"""Studies: one question each, answered by running networks side by side. Listing them imports nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pellucid.types.registry import Registry
+
+if TYPE_CHECKING:
+    from pellucid.studies.study import Study
+
+STUDIES: Registry[type[Study]] = Registry(
+    "study",
+    package=__name__,
+    table="STUDIES",
+    families={
+        "initialisation": {
+            "initialisation": "how far signals and gradients come, by how weights begin and by activation",
+        },
+    },
+)

@@ -15,8 +15,11 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench.measure import Options, Turns, Work, timed
+from pellucid.inspection.graph import graph_of
 from pellucid.inspection.imitation import on_meta
 from pellucid.inspection.layer_table import layer_table
+from pellucid.inspection.trace import trace
+from pellucid.views.layout import lay_out
 
 PUBLISHED = {"resnet152": 11.514e9, "vit_b_16": 17.564e9}
 SHAPE = (1, 3, 224, 224)
@@ -40,6 +43,17 @@ def works(options: Options) -> Iterator[Work]:
             }
 
         yield Work(f"layer table of {name}", "tables", 1, turns, options.rounds, findings=findings)
+    yield graph(options)
+
+
+def graph(options: Options) -> Work:
+    """5,000 operations as a graph, and laid out; the aim is a second."""
+    layers = [nn.Sequential(nn.Conv2d(2, 2, 1), nn.ReLU()) for _ in range(2500)]
+    run = trace(nn.Sequential(*layers), [torch.empty(1, 2, 4, 4)])
+    drawn = graph_of(run)
+    widths = dict.fromkeys((node.address for node in drawn.nodes), 100.0)
+    turns = {"graph": timed(lambda: graph_of(run)), "layout": timed(lambda: lay_out(drawn, widths))}
+    return Work("graph of 5,000 operations", "graphs", 1, turns, options.rounds)
 
 
 def pellucid(model: nn.Module) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
@@ -14,7 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from pellucid.cli.arguments import input_shape, parse
-from pellucid.inspection.cost import multiply_adds, parameter_count
+from pellucid.inspection.cost import parameter_count
+from pellucid.inspection.counting import multiply_adds_in
 from pellucid.inspection.difference import Difference, Step, compare_structure
 from pellucid.inspection.trace import Trace, trace
 from pellucid.models.naming import build_on_meta
@@ -47,7 +49,7 @@ class Call:
 class Built:
     name: str
     parameters: int
-    multiply_adds: int | None
+    multiply_adds: int
     trace: Trace
 
 
@@ -74,41 +76,26 @@ def main(arguments: Sequence[str]) -> int:
 def _built(name: str, shape: tuple[int, ...], outputs: int) -> Built:
     model = build_on_meta(name, inputs=shape, outputs=outputs)
     run = trace(model, [torch.empty(1, *shape, device="meta")])
-    return Built(name, parameter_count(model), multiply_adds(model, shape), run)
+    return Built(name, parameter_count(model), multiply_adds_in(run), run)
 
 
 def _totals(first: Built, second: Built, differences: Sequence[Difference]) -> Table:
-    counts = {change: sum(each.change == change for each in differences) for change in ("same", "changed")}
+    count = Counter(each.change for each in differences)
     table = Table(box=SIMPLE_HEAD)
     table.add_column("")
     for built in (first, second):
         table.add_column(built.name, justify="right")
-    rows = (
-        ("parameters", f"{first.parameters:,}", f"{second.parameters:,}"),
-        ("multiply-adds", *(_number(built.multiply_adds) for built in (first, second))),
-        (
-            "layers and operations",
-            *(f"{sum(each is not None for each in side):,}" for side in _sides(differences)),
-        ),
-        ("the same in both", f"{counts['same']:,}", f"{counts['same']:,}"),
-        ("changed", f"{counts['changed']:,}", f"{counts['changed']:,}"),
-        ("only here", *(f"{_only(differences, change):,}" for change in ("removed", "added"))),
-    )
-    for row in rows:
-        table.add_row(*row)
+    shared, only = count["same"] + count["changed"], (count["removed"], count["added"])
+    for name, numbers in (
+        ("parameters", (first.parameters, second.parameters)),
+        ("multiply-adds", (first.multiply_adds, second.multiply_adds)),
+        ("layers and operations", (shared + only[0], shared + only[1])),
+        ("the same in both", (count["same"], count["same"])),
+        ("changed", (count["changed"], count["changed"])),
+        ("only here", only),
+    ):
+        table.add_row(name, *(f"{number:,}" for number in numbers))
     return table
-
-
-def _sides(differences: Sequence[Difference]) -> tuple[list[Step | None], list[Step | None]]:
-    return [each.first for each in differences], [each.second for each in differences]
-
-
-def _only(differences: Sequence[Difference], change: str) -> int:
-    return sum(each.change == change for each in differences)
-
-
-def _number(count: int | None) -> str:
-    return "–" if count is None else f"{count:,}"
 
 
 _SIGNS = {"same": " ", "changed": "~", "removed": "-", "added": "+"}

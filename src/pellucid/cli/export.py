@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,9 +12,8 @@ import torch
 import tyro
 from torch import nn
 
-from pellucid.cli.arguments import input_shape, parse
-from pellucid.cli.run_or_network import check_says_nothing, is_run
-from pellucid.data.classes import read_classes
+from pellucid.cli.arguments import input_shape
+from pellucid.cli.run_or_network import asked_recipe, is_run, read_network_call
 from pellucid.data.settings import PictureSettings
 from pellucid.models.export import FORMATS, Card, NotExportableError, export
 from pellucid.models.naming import build_model
@@ -65,7 +64,7 @@ class Call:
 
 
 def main(arguments: Sequence[str]) -> int:
-    call = read_call(arguments)
+    call = read_network_call(Call, arguments, command="export", about=ABOUT)
     model, shape, card = _of_run(call) if is_run(call.what) else _of_network(call)
     out = call.out or Path(f"{_stem(call.what)}{FORMATS[call.format].suffix}")
     found: list[float] = []
@@ -83,19 +82,6 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def read_call(arguments: Sequence[str]) -> Call:
-    """The options of a network are those of its recipe, and by default as they are there."""
-    call = parse(Call, arguments, command="export", about=ABOUT)
-    if is_run(call.what):
-        check_says_nothing(call.what, call.weights, call.model, call.pictures)
-        if call.classes:
-            raise InputError(f"{call.what} is a run and knows its classes; leave --classes out")
-        return call
-    recipe = find_recipe(call.what)
-    default = replace(call, model=InputSettings.of(recipe.model), pictures=PictureSettings.of(recipe.data))
-    return parse(Call, arguments, command="export", about=ABOUT, default=default)
-
-
 def _of_run(call: Call) -> tuple[nn.Module, Shape, Card]:
     opened = open_run(Path(call.what))
     model, _ = restore(opened.folder, opened.recipe, opened.info, ALONE)
@@ -104,18 +90,13 @@ def _of_run(call: Call) -> tuple[nn.Module, Shape, Card]:
 
 def _of_network(call: Call) -> tuple[nn.Module, Shape, Card]:
     recipe = find_recipe(call.what)
-    weights = call.weights or recipe.model.weights
-    if not weights:
+    if not (call.weights or recipe.model.weights):
         return _untrained(call, recipe)
-    pictures = call.pictures
-    if call.input and pictures.size is None:
-        side = input_shape(call.input)[-1]
-        pictures = replace(pictures, size=side)
-    settings = replace(recipe.model, weights=weights, classifier="keep", **asdict(call.model))
-    recipe = replace(recipe, model=settings, data=replace(recipe.data, **asdict(pictures)))
-    classes = read_classes(call.classes).names if call.classes else ()
+    if call.input and call.pictures.size is None:
+        call = replace(call, pictures=replace(call.pictures, size=input_shape(call.input)[-1]))
+    recipe, classes = asked_recipe(call)
     model, info = prepare_without_data(recipe, classes)
-    return model, *_described(call, settings.name, info)
+    return model, *_described(call, recipe.model.name, info)
 
 
 def _untrained(call: Call, recipe: Recipe) -> tuple[nn.Module, Shape, Card]:

@@ -13,16 +13,13 @@ import torch
 import tyro
 from torch import Tensor, nn
 
-from pellucid.cli.arguments import parse
-from pellucid.cli.run_or_network import check_says_nothing, is_run
-from pellucid.data.classes import read_classes
+from pellucid.cli.run_or_network import asked_recipe, is_run, read_network_call
 from pellucid.data.decode import load_picture
 from pellucid.data.loading import normalise
 from pellucid.data.settings import PictureSettings
 from pellucid.inspection.modes import evaluation_mode
 from pellucid.recipes.experiment import open_run, restore
 from pellucid.recipes.fitting import InputSettings
-from pellucid.recipes.general import find_recipe
 from pellucid.recipes.recipe import prepare_without_data
 from pellucid.tasks.task import Task
 from pellucid.training.processes import ALONE
@@ -59,7 +56,7 @@ class Call:
 
 
 def main(arguments: Sequence[str]) -> int:
-    call = read_call(arguments)
+    call = read_network_call(Call, arguments, command="predict", about=ABOUT)
     if not call.images:
         raise InputError("name at least one picture: pellucid predict RUN IMAGE…")
     model, task, preprocessing = _of_run(call) if is_run(call.what) else _of_network(call)
@@ -78,21 +75,8 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if len(pictures) == len(call.images) else 1
 
 
-def read_call(arguments: Sequence[str]) -> Call:
-    """The options of a network are those of its recipe, and by default as they are there."""
-    call = parse(Call, arguments, command="predict", about=ABOUT)
-    if is_run(call.what):
-        check_says_nothing(call.what, call.weights, call.model, call.pictures)
-        return call
-    recipe = find_recipe(call.what)
-    default = replace(call, model=InputSettings.of(recipe.model), pictures=PictureSettings.of(recipe.data))
-    return parse(Call, arguments, command="predict", about=ABOUT, default=default)
-
-
 def _of_run(call: Call) -> tuple[nn.Module, Task, Preprocessing]:
     opened = open_run(Path(call.what))
-    if call.classes:
-        raise InputError(f"{call.what} is a run and knows its classes; leave --classes out")
     if len(opened.info.shape) != 3:
         raise InputError(f"{call.what} was trained on a table, not on pictures")
     model, _ = restore(opened.folder, opened.recipe, opened.info, ALONE)
@@ -103,11 +87,7 @@ def _of_run(call: Call) -> tuple[nn.Module, Task, Preprocessing]:
 
 def _of_network(call: Call) -> tuple[nn.Module, Task, Preprocessing]:
     """A recipe's or network's weights from elsewhere."""
-    recipe = find_recipe(call.what)
-    weights = call.weights or recipe.model.weights
-    settings = replace(recipe.model, weights=weights, classifier="keep", **asdict(call.model))
-    recipe = replace(recipe, model=settings, data=replace(recipe.data, **asdict(call.pictures)))
-    classes = read_classes(call.classes).names if call.classes else ()
+    recipe, classes = asked_recipe(call)
     model, info = prepare_without_data(recipe, classes)
     return model, recipe.task.build(info), info.preprocessing
 

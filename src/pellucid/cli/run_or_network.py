@@ -2,11 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
+from pellucid.cli.arguments import parse
+from pellucid.data.classes import read_classes
 from pellucid.data.settings import PictureSettings
 from pellucid.recipes.fitting import InputSettings
+from pellucid.recipes.general import find_recipe
+from pellucid.recipes.recipe import Recipe
 from pellucid.types.errors import InputError
+
+
+class NetworkCall(Protocol):
+    """What such a command is asked: which network, with which weights, and how it sees pictures."""
+
+    @property
+    def what(self) -> str: ...
+    @property
+    def weights(self) -> str: ...
+    @property
+    def classes(self) -> Path | None: ...
+    @property
+    def model(self) -> InputSettings: ...
+    @property
+    def pictures(self) -> PictureSettings: ...
+
+
+C = TypeVar("C", bound=Any)
+
+
+def read_network_call(kind: type[C], arguments: Sequence[str], *, command: str, about: str) -> C:
+    """Read `arguments` as the `NetworkCall` `kind`. The options of a network are those of its recipe, and by
+    default as they are there; a run has none. Raises `InputError` for a mistake.
+    """
+    call = parse(kind, arguments, command=command, about=about)
+    if is_run(call.what):
+        check_says_nothing(call.what, call.weights, call.model, call.pictures)
+        if call.classes:
+            raise InputError(f"{call.what} is a run and knows its classes; leave --classes out")
+        return call
+    recipe = find_recipe(call.what)
+    default = replace(call, model=InputSettings.of(recipe.model), pictures=PictureSettings.of(recipe.data))
+    return parse(kind, arguments, command=command, about=about, default=default)
+
+
+def asked_recipe(call: NetworkCall) -> tuple[Recipe, tuple[str, ...]]:
+    """The recipe of the network, with its weights and pictures as `call` says, and the classes it names."""
+    recipe = find_recipe(call.what)
+    weights = call.weights or recipe.model.weights
+    settings = replace(recipe.model, weights=weights, classifier="keep", **asdict(call.model))
+    recipe = replace(recipe, model=settings, data=replace(recipe.data, **asdict(call.pictures)))
+    return recipe, read_classes(call.classes).names if call.classes else ()
 
 
 def is_run(what: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from pellucid.inspection.counting import multiply_adds_of
+from pellucid.inspection.counting import multiply_adds_in
 from pellucid.inspection.trace import trace_on_meta
 from pellucid.types.errors import InputError
 
@@ -25,4 +25,4 @@ def multiply_adds(model: nn.Module, shape: tuple[int, ...]) -> int | None:
         found = trace_on_meta(model, [torch.empty(1, *shape, device="meta")])
     except InputError:
         return None
-    return sum(multiply_adds_of(operation) or 0 for operation in found.operations)
+    return multiply_adds_in(found)

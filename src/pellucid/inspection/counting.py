@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pellucid.inspection.trace import Operation, Value
+from pellucid.inspection.trace import Operation, Trace, Value
 
 
 def multiply_adds_of(operation: Operation) -> int | None:
@@ -21,6 +21,11 @@ def multiply_adds_of(operation: Operation) -> int | None:
     if count is not None:
         return count(operation)
     return 0 if operation.name in MOVES or operation.name in _FREE else None
+
+
+def multiply_adds_in(trace: Trace) -> int:
+    """Those of a whole run; operations that are not known count nothing."""
+    return sum(multiply_adds_of(operation) or 0 for operation in trace.operations)
 
 
 def bias_additions_of(operation: Operation) -> int:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from pellucid.inspection.capture import unwrapped
 from pellucid.inspection.trace import Trace, trace
-from pellucid.models.naming import build_model
+from pellucid.models.naming import build_on_meta
 from pellucid.types.errors import InputError, unknown_name
 
 
@@ -40,11 +40,7 @@ def classifier_of(name: str, *, inputs: tuple[int, ...], outputs: int) -> frozen
 
 def _shapes(name: str, inputs: tuple[int, ...], outputs: int) -> dict[str, torch.Size]:
     with torch.random.fork_rng(devices=[]):
-        try:
-            with torch.device("meta"):
-                model = build_model(name, inputs=inputs, outputs=outputs)
-        except (RuntimeError, InputError):  # some networks compute with tensors while they are built
-            model = build_model(name, inputs=inputs, outputs=outputs)
+        model = build_on_meta(name, inputs=inputs, outputs=outputs)
     return {key: tensor.shape for key, tensor in model.state_dict().items()}
 
 

@@ -3,9 +3,10 @@ JSON and in a link.
 
     layer4.1.conv2              what a module gives, by its name in `named_modules()`
     relu#1                      what it gave when it was called the second time
-    layer1.0:add                what an operation gave that a module runs itself; `:add#1` the second of the
-    kind layer4.1.conv2[37]          channel 37 of it layer4.1.conv2[37, 5, 6]    one unit: channel 37 at
-    row 5, column 6 blocks.3.mlp.fc1[37, 12]    one unit of a sequence: channel 37 of token 12
+    layer1.0:add                what an operation gave that a module runs itself; `:add#1` the second one
+    layer4.1.conv2[37]          channel 37 of it
+    layer4.1.conv2[37, 5, 6]    one unit: channel 37 at row 5, column 6
+    blocks.3.mlp.fc1[37, 12]    one unit of a sequence: channel 37 of token 12
 """
 
 from __future__ import annotations

@@ -157,6 +157,11 @@ def _field(row: Row) -> str:
     return f"{limited}{_sides(row.field.size)}{stride}"
 
 
+def _offset(row: Row) -> str:
+    """Where the centre of the first unit's field lies, of units in a grid."""
+    return _sides(row.field.offset) if row.field and _field(row).find("/") > 0 else ""
+
+
 _COLUMNS: dict[str, Callable[[Row], str]] = {
     "layer": _name,
     "kind": lambda row: row.kind,
@@ -167,6 +172,7 @@ _COLUMNS: dict[str, Callable[[Row], str]] = {
     "memory": lambda row: _memory(row.forward_bytes),
     "training": lambda row: _memory(row.training_bytes or 0),
     "field / stride": _field,
+    "offset": _offset,
     "time": lambda row: "" if row.seconds is None else f"{1000 * row.seconds:.3g} ms",
 }
 

@@ -66,8 +66,8 @@ class Block(nn.Module):
         return output
 
     def expect(self, power: float) -> float:
-        """Have `bn1` begin with the variance that it meets at first. `power` is the mean square of the block's
-        inputs; returned is about that of its outputs.
+        """Have `bn1` begin with the variance that it meets at first.
+        `power` is the mean square of the inputs, returned is about that of the outputs.
         """
         self.bn1.get_buffer("running_var").fill_(2 * power)  # by He's weights
         return power * self.conv1.in_channels / self.conv1.out_channels + 1

@@ -57,8 +57,8 @@ class Block(nn.Module):
         return output
 
     def expect(self, variance: float) -> float:
-        """Have the batch norms begin with the variances that they meet at first, `variance` that of the block's
-        inputs. Returned is that of its outputs.
+        """Have the batch norms begin with the variances that they meet at first, given that of the inputs.
+        Returned is that of the outputs.
         """
         for norm, met in ((self.bn1, variance), (self.bn2, gain(self.conv1)), (self.bn3, gain(self.conv2))):
             norm.get_buffer("running_var").fill_(met)

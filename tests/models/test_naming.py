@@ -65,6 +65,7 @@ def test_user_file(user_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("LeNet5", "no model is called 'LeNet5'; did you mean 'lenet5' or"),
         ("torchvision/resnet19", "did you mean 'torchvision/resnet18'"),
         ("timm/resnet19", "no model is called 'timm/resnet19'; did you mean 'timm/resnet1"),
+        ("timm/resnet18.a4_in1k", "no weights 'a4_in1k' are published for timm/resnet18; there are a1_in1k"),
         ("no/such.py:network", "no such file: no/such.py"),
         ("mine.py", "mine.py:FUNCTION"),
     ],
@@ -74,6 +75,12 @@ def test_names_that_do_not_exist(name: str, told: str) -> None:
         build_model(name, inputs=(3, 32, 32), outputs=10)
     assert told in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["lenet5", "torchvision/resnet18", "timm/resnet18"])
+def test_a_network_gives_at_least_one_number(name: str) -> None:
+    with pytest.raises(InputError, match=f"{name} has to give at least one number for an input; got 0"):
+        build_model(name, inputs=(3, 32, 32), outputs=0)
 
 
 @pytest.mark.parametrize(

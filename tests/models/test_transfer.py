@@ -82,7 +82,7 @@ CLASSIFIERS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "inputs", "expected"), CLASSIFIERS, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(("name", "inputs", "expected"), CLASSIFIERS, ids=[name for name, *_ in CLASSIFIERS])
 @pytest.mark.parametrize("outputs", [1, 1000])
 def test_the_classifier_is_found(
     own: str, name: str, inputs: tuple[int, ...], expected: set[str], outputs: int

@@ -78,6 +78,33 @@ def test_a_mismatch_says_what_and_changes_nothing(tmp_path: Path) -> None:
     torch.testing.assert_close(model.state_dict(), before, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (torch.zeros(4, 64, dtype=torch.int32), "whole numbers"),
+        (torch.zeros(4, 64, dtype=torch.complex64), "complex numbers"),
+        (torch.zeros(4, 64).to_sparse(), "sparse"),
+    ],
+)
+def test_numbers_of_another_kind_are_refused(given: Tensor, told: str) -> None:
+    model = network()
+    with pytest.raises(InputError, match=f"1 of another kind: linear.weight {told} instead of fractions$"):
+        load_state(model, {**network(1).state_dict(), "linear.weight": given}, "these")
+
+
+def test_half_and_double_precision_are_the_same_kind() -> None:
+    for dtype in (torch.float16, torch.bfloat16, torch.float64):
+        model = network()
+        source = network(1).to(dtype)
+        load_state(model, source.state_dict(), "these")
+        assert torch.equal(model.linear.weight, source.linear.weight.float())
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is a folder, expected a file of weights"):
+        read_weights(tmp_path)
+
+
 def test_a_long_list_is_shortened(tmp_path: Path) -> None:
     path = tmp_path / "weights.pt"
     torch.save(build_model("cifar-resnet20", inputs=(3, 32, 32), outputs=4).state_dict(), path)
@@ -211,6 +238,6 @@ def test_broken_files_are_told_in_one_line(tmp_path: Path, name: str) -> None:
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path / "none.pt", tmp_path / "none.safetensors"):
+    for path in (tmp_path / "none.pt", tmp_path / "none.safetensors"):
         with pytest.raises(OSError, match=str(path)):
             load_weights(network(), path)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pellucid.inspection.cost import parameter_count
 from pellucid.models.naming import build_model
+from pellucid.models.resnet_cifar import Block
 from pellucid.models.weights import load_weights
 
 DATA = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"
@@ -37,6 +38,28 @@ def test_published_parameter_counts(name: str, inputs: tuple[int, ...], outputs:
     with torch.device("meta"):
         model = build_model(name, inputs=inputs, outputs=outputs)
     assert parameter_count(model) == PARAMETERS[name, inputs, outputs]
+
+
+def test_evaluation_before_training_is_as_in_training() -> None:
+    """Of 110 layers, which with running variances of one give hundreds of millions."""
+    torch.manual_seed(0)
+    model = build_model("cifar-resnet110", inputs=(3, 32, 32), outputs=10)
+    firsts = [module.bn1 for module in model.modules() if isinstance(module, Block)]
+    begun = [norm.running_var.clone() for norm in firsts]
+    for norm in firsts:
+        norm.momentum = 1.0
+    with torch.no_grad():
+        model(torch.randn(8, 3, 16, 16))
+    for before, norm in zip(begun, firsts, strict=True):
+        assert 0.2 < norm.running_var.mean() / before[0] < 1.5
+
+
+@pytest.mark.slow
+def test_a_thousand_layers_give_numbers_before_training() -> None:
+    torch.manual_seed(0)
+    model = build_model("cifar-resnet1202", inputs=(3, 32, 32), outputs=10).eval()
+    with torch.no_grad():
+        assert 0.01 < model(torch.randn(4, 3, 16, 16)).std() < 100
 
 
 def cifar() -> tuple[Tensor, Tensor]:

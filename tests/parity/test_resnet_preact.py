@@ -103,6 +103,28 @@ def test_only_the_first_block_of_a_stage_projects() -> None:
         )
 
 
+def test_evaluation_before_training_is_as_in_training() -> None:
+    """Of 164 layers, which with running variances of one give hundreds of thousands."""
+    torch.manual_seed(0)
+    model, x = VARIANTS["preact-resnet164"](inputs=(3, 32, 32), outputs=10), torch.randn(8, 3, 16, 16)
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    begun = [norm.running_var.clone() for norm in norms]
+    for norm in norms:
+        norm.momentum = 1.0
+    with torch.no_grad():
+        model(x)
+    for before, norm in zip(begun, norms, strict=True):
+        assert 0.5 < norm.running_var.mean() / before[0] < 1.5
+
+
+@pytest.mark.slow
+def test_a_thousand_layers_give_numbers_before_training() -> None:
+    torch.manual_seed(0)
+    model = VARIANTS["preact-resnet1001"](inputs=(3, 32, 32), outputs=10).eval()
+    with torch.no_grad():
+        assert 0.01 < model(torch.randn(4, 3, 16, 16)).std() < 10
+
+
 def test_initial_weights_are_hes() -> None:
     torch.manual_seed(0)
     for name, module in PreActResNet(blocks=2, channels=3, outputs=10).named_modules():

@@ -60,6 +60,8 @@ def main(arguments: Sequence[str]) -> int:
     call = parse(Call, arguments, command="inspect", about=ABOUT)
     if call.depth is not None and call.depth < 0:
         raise InputError(f"--depth must be 0 or more, got {call.depth}")
+    if call.json and call.csv:
+        raise InputError("--json and --csv are two forms of one table; give one of them")
     if call.graph is not None and call.graph.suffix not in (".html", ".png", ".json"):
         raise InputError(f"--graph writes a .html, .png or .json file; got {call.graph}")
     name, shapes, outputs = _asked(call)
@@ -122,10 +124,12 @@ def _print_table(table: LayerTable, rows: Sequence[Row], title: str) -> None:
         f"buffers {table.buffers:,} · multiply-adds {total.multiply_adds:,} "
         f"(biases add {total.bias_additions:,} where they are counted)"
     )
-    training = "" if total.training_bytes is None else f" · kept for training {_memory(total.training_bytes)}"
+    training = (
+        "" if total.training_bytes is None else f" · kept for training {_memory(total.training_bytes) or 0}"
+    )
     console.print(
-        f"memory for one input: all outputs {_memory(total.forward_bytes)}, "
-        f"at once at most {_memory(table.peak_bytes)}{training}"
+        f"memory for one input: all outputs {_memory(total.forward_bytes) or 0}, "
+        f"at once at most {_memory(table.peak_bytes) or 0}{training}"
     )
     for operation, addresses in table.uncounted.items():
         console.print(
@@ -149,8 +153,13 @@ def _field(row: Row) -> str:
     if row.field.status == "whole image":
         return "whole"
     limited = "" if row.field.status.startswith("exact") else "≤ "
-    stride = f" / {_sides(row.field.stride)}" if row.field.stride else ""
+    stride = f" / {_sides(row.field.stride)}" if any(row.field.stride or ()) else ""
     return f"{limited}{_sides(row.field.size)}{stride}"
+
+
+def _offset(row: Row) -> str:
+    """Where the centre of the first unit's field lies, of units in a grid."""
+    return _sides(row.field.offset) if row.field and _field(row).find("/") > 0 else ""
 
 
 _COLUMNS: dict[str, Callable[[Row], str]] = {
@@ -163,6 +172,7 @@ _COLUMNS: dict[str, Callable[[Row], str]] = {
     "memory": lambda row: _memory(row.forward_bytes),
     "training": lambda row: _memory(row.training_bytes or 0),
     "field / stride": _field,
+    "offset": _offset,
     "time": lambda row: "" if row.seconds is None else f"{1000 * row.seconds:.3g} ms",
 }
 

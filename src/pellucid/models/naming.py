@@ -30,6 +30,8 @@ def build_model(name: str, *, inputs: tuple[int, ...], outputs: int) -> nn.Modul
     `timm/NAME`, or `path/to/file.py:factory`, where `factory(inputs=…, outputs=…)` returns an `nn.Module`.
     Raises `InputError` for whatever is wrong with the name or the file, or if they do not fit the inputs.
     """
+    if outputs < 1:
+        raise InputError(f"{name} has to give at least one number for an input; got {outputs} outputs")
     path, _, function = name.rpartition(":")
     if path.endswith(".py"):
         return build_from_file(Path(path), function, inputs=inputs, outputs=outputs)
@@ -91,8 +93,18 @@ def _from_timm(name: str, *, inputs: tuple[int, ...], outputs: int) -> nn.Module
 
     if not timm.is_model(name):
         raise unknown_name("model", f"timm/{name}", [f"timm/{other}" for other in timm.list_models()])
+    network, _, tag = name.partition(".")
+    if tag and not timm.list_pretrained(name):
+        tags = [each.partition(".")[2] for each in timm.list_pretrained(f"{network}.*")]
+        raise unknown_tag("timm", network, tag, tags)
     model: nn.Module = timm.create_model(name, pretrained=False, num_classes=outputs, in_chans=channels)
     return model
+
+
+def unknown_tag(library: str, network: str, tag: str, tags: list[str]) -> InputError:
+    """The error for weights called `tag` that are not among those published for a network."""
+    there = f"there are {', '.join(tags)}" if tags else "there are none for it"
+    return InputError(f"no weights {tag!r} are published for {library}/{network}; {there}")
 
 
 def check_timm(name: str) -> None:

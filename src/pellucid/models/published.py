@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from pellucid.models import MODELS
-from pellucid.models.naming import check_timm
+from pellucid.models.naming import check_timm, unknown_tag
 from pellucid.models.weights import BROKEN, KeyMap, Weights, read_weights
 from pellucid.types.data_info import Preprocessing
 from pellucid.types.errors import InputError, unknown_name
@@ -67,7 +67,7 @@ def _from_torchvision(name: str) -> Weights:
         )
     kinds = torchvision.models.get_model_weights(network)
     if tag and tag not in kinds.__members__:
-        raise _unknown_tag("torchvision", network, tag, [kind.name for kind in kinds])
+        raise unknown_tag("torchvision", network, tag, [kind.name for kind in kinds])
     chosen = kinds[tag or "DEFAULT"]
     where, kept = f"torchvision/{network}.{chosen.name}", Path(torch.hub.get_dir()) / "checkpoints"
     with _fetching(where, chosen.url, f"fetch it elsewhere and put it into {kept}"):
@@ -98,7 +98,7 @@ def _from_timm(name: str) -> Weights:
         )
     tags = [other.partition(".")[2] for other in timm.list_pretrained(f"{network}.*")]
     if tag not in ("", *tags) or not tags:
-        raise _unknown_tag("timm", network, tag, tags)
+        raise unknown_tag("timm", network, tag, tags)
     config = timm.get_pretrained_cfg(name)
     where = f"timm/{network}.{config.tag}"
     address = f"https://huggingface.co/{config.hf_hub_id}" if config.hf_hub_id else config.url
@@ -128,11 +128,6 @@ def _classes_of(config: Any) -> tuple[str, ...]:
         return ()
     known = timm.data.ImageNetInfo(subset)
     return tuple(known.index_to_description(number).partition(",")[0] for number in range(config.num_classes))
-
-
-def _unknown_tag(library: str, network: str, tag: str, tags: list[str]) -> InputError:
-    there = f"there are {', '.join(tags)}" if tags else "there are none for it"
-    return InputError(f"no weights {tag!r} are published for {library}/{network}; {there}")
 
 
 @contextlib.contextmanager

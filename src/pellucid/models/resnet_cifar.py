@@ -13,8 +13,8 @@ for pictures of 64 × 64, after which the rest sees the size that it was made fo
 taken, since the last map is averaged as a whole. Module names are those of the weights that
 akamaster/pytorch_resnet_cifar10 published.
 
-Before its first training steps a network in evaluation mode gives huge numbers, and with a thousand layers
-none: each block doubles the variance as long as batch norm has not seen any batches.
+Batch norms begin with the variances that they meet before the first step. With ones in their place each
+block would double what it is given in evaluation mode, and a thousand layers end in infinity.
 
 b batch · c channels · h, w height and width · k outputs
 """
@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -64,6 +65,13 @@ class Block(nn.Module):
         output: Tensor = self.relu2(residual + self.shortcut(x))
         return output
 
+    def expect(self, power: float) -> float:
+        """Have `bn1` begin with the variance that it meets at first.
+        `power` is the mean square of the inputs, returned is about that of the outputs.
+        """
+        self.bn1.get_buffer("running_var").fill_(2 * power)  # by He's weights
+        return power * self.conv1.in_channels / self.conv1.out_channels + 1
+
 
 def stage(blocks: int, *, inputs: int, outputs: int, stride: int) -> nn.Sequential:
     """`blocks` blocks, the first of which changes the shape."""
@@ -88,6 +96,9 @@ class CifarResNet(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        power = 0.5  # of a normal distribution, rectified
+        for block in chain(self.layer1, self.layer2, self.layer3):
+            power = block.expect(power)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.relu(self.bn1(self.conv1(x)))

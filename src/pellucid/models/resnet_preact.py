@@ -9,8 +9,8 @@ block: the signal, and the gradient, pass through any depth unchanged. Bottlenec
 Where we deviate: nowhere. Where the shape changes, the 1×1 projection takes the activated input, as in the
 authors' code: it is the first activation of the block, before the paths part.
 
-Before its first training steps a network in evaluation mode gives huge numbers, and with a thousand layers
-none: each block doubles the variance as long as batch norm has not seen any batches.
+Batch norms begin with the variances that they meet before the first step. With ones in their place each
+block would multiply what it is given in evaluation mode, and a thousand layers end in infinity.
 
 b batch · c channels · h, w height and width · k outputs
 """
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 
 from torch import Tensor, nn
 
@@ -55,6 +56,20 @@ class Block(nn.Module):
         output: Tensor = kept + residual
         return output
 
+    def expect(self, variance: float) -> float:
+        """Have the batch norms begin with the variances that they meet at first, given that of the inputs.
+        Returned is that of the outputs.
+        """
+        for norm, met in ((self.bn1, variance), (self.bn2, gain(self.conv1)), (self.bn3, gain(self.conv2))):
+            norm.get_buffer("running_var").fill_(met)
+        kept = variance if self.shortcut is None else gain(self.shortcut)
+        return kept + gain(self.conv3)
+
+
+def gain(convolution: nn.Conv2d) -> float:
+    """The variance that He's weights, over the outputs, give what was normalised and rectified."""
+    return convolution.in_channels / convolution.out_channels
+
 
 def stage(blocks: int, *, inputs: int, outputs: int, stride: int) -> nn.Sequential:
     """`blocks` blocks, the first of which changes the shape."""
@@ -79,6 +94,10 @@ class PreActResNet(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        variance = 2 * gain(self.conv1)  # pictures are normalised, but not rectified
+        for block in chain(self.layer1, self.layer2, self.layer3):
+            variance = block.expect(variance)
+        self.bn.get_buffer("running_var").fill_(variance)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv1(x)

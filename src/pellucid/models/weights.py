@@ -137,9 +137,19 @@ def load_state(
         for name in own
         if name in state and state[name].shape != own[name].shape
     ]
+    kinds = [
+        f"{name} {_kind(state[name])} instead of {_kind(own[name])}"
+        for name in own
+        if name in state and _kind(state[name]) != _kind(own[name])
+    ]
     problems = [
         f"{len(names):,} {what}: {', '.join(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''}"
-        for what, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", shapes))
+        for what, names in (
+            ("missing", missing),
+            ("unexpected", unexpected),
+            ("of another shape", shapes),
+            ("of another kind", kinds),
+        )
         if names
     ]
     if problems:
@@ -151,6 +161,15 @@ def load_state(
         )
     own.update(state)  # it knows the versions of its modules, which some of them ask for
     model.load_state_dict(own)
+
+
+def _kind(tensor: Tensor) -> str:
+    """What cannot be copied into another kind, or not without losing what it means."""
+    if tensor.layout is not torch.strided:
+        return "sparse"
+    if tensor.is_complex():
+        return "complex numbers"
+    return "fractions" if tensor.is_floating_point() else "whole numbers"
 
 
 def _named_as(
@@ -193,6 +212,10 @@ def _without_wrappers(state: dict[str, Tensor], own: Collection[str]) -> dict[st
 
 def _read(path: Path) -> tuple[object, str]:
     """What a file holds, and the record in its metadata; empty where there is none."""
+    if path.is_dir():
+        raise InputError(
+            f"{path} is a folder, expected a file of weights; a run keeps its best in checkpoints/best"
+        )
     path.open("rb").close()  # raises if it cannot be read; any error after this is about what it holds
     try:
         if path.suffix == ".safetensors":

@@ -171,17 +171,38 @@ def trace(model: nn.Module, inputs: Sequence[Any], *, real: bool = False) -> Tra
         return Trace(found.calls, found.operations, found.device, why)
 
 
+Keep = Callable[[Value, Tensor], None]
+
+
+@uncollected()
+def trace_keeping(model: nn.Module, inputs: Sequence[Any], keep: Keep, *, as_it_is: bool = False) -> Trace:
+    """`trace` for real, which calls `keep(value, tensor)` when a tensor is first seen: weights, inputs, and
+    what operations give. Later operations may overwrite the tensor. `as_it_is` leaves the modules in their
+    modes instead of evaluating.
+    """
+    inner = unwrapped(model)
+    check_inputs(inner, inputs)
+    return _run(inner, inputs, device_of(inner), keep=keep, mode=nullcontext() if as_it_is else None)
+
+
 @uncollected()
 def trace_on_meta(model: nn.Module, inputs: Sequence[Any]) -> Trace:
     """`trace`, but nothing is ever computed: a network that needs values raises `NeedsValuesError`."""
     return _run(on_meta(unwrapped(model)), inputs, "meta")
 
 
-def _run(model: nn.Module, inputs: Sequence[Any], device: str) -> Trace:
-    recorder = _Recorder(model, Imitation() if device == "meta" else _called)
+def _run(
+    model: nn.Module,
+    inputs: Sequence[Any],
+    device: str,
+    *,
+    keep: Keep | None = None,
+    mode: AbstractContextManager[Any] | None = None,
+) -> Trace:
+    recorder = _Recorder(model, Imitation() if device == "meta" else _called, keep)
     try:
         with (
-            evaluation_mode(model),
+            evaluation_mode(model) if mode is None else mode,
             undone(model) if device != "meta" else torch.random.fork_rng(devices=[]),
             torch.no_grad(),
             following(model, enter=recorder.enter, leave=recorder.leave),
@@ -200,10 +221,13 @@ def _called(function: Callable[..., Any], arguments: tuple[Any, ...], options: M
 
 
 class _Recorder(TorchFunctionMode):
-    """Writes down what `following` and torch's functions report. `call` is how functions are called."""
+    """Writes down what `following` and torch's functions report. `call` is how functions are called; `keep`
+    is told of every new value.
+    """
 
-    def __init__(self, model: nn.Module, call: Callable[..., Any]) -> None:
+    def __init__(self, model: nn.Module, call: Callable[..., Any], keep: Keep | None = None) -> None:
         super().__init__()
+        self._keep = keep
         self.calls: list[Call] = []
         self.operations: list[Operation] = []
         self._call = call
@@ -313,6 +337,8 @@ class _Recorder(TorchFunctionMode):
         self._values[id(tensor)] = value
         self._memories[address] = number, value
         self._held.append(tensor)
+        if self._keep is not None:
+            self._keep(value, tensor)
         return value
 
     def _name_inputs(self, positional: Any, by_name: Mapping[str, Any]) -> None:

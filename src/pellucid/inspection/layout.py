@@ -55,6 +55,11 @@ class Layout:
         return 1 if self.channel is None else self.shape[self.channel]
 
     @property
+    def order(self) -> Shape:
+        """The dimensions as an address names them: the channel, then the positions."""
+        return self.positions if self.channel is None else (self.channel, *self.positions)
+
+    @property
     def extent(self) -> Shape:
         """How many positions there are along each of `positions`."""
         return tuple(self.shape[at] for at in self.positions)
@@ -66,9 +71,8 @@ class Layout:
 
     def arranged(self, values: Tensor) -> Tensor:
         """`values`, of this layout, as (b, channels, *positions)."""
-        order = [at for at in (self.channel, *self.positions) if at is not None]
-        batched = 0 not in order
-        moved = values.permute(*[0] * batched, *order)
+        batched = 0 not in self.order
+        moved = values.permute(*[0] * batched, *self.order)
         moved = moved if batched else moved.unsqueeze(0)
         return moved if self.channel is not None else moved.unsqueeze(1)
 
@@ -93,7 +97,7 @@ class Layout:
             whole[..., self.prefix : self.prefix + prod(self.grid)] = maps.flatten(2)
         else:
             whole.copy_(maps)
-        order = [0, *(at for at in (self.channel, *self.positions) if at is not None)]
+        order = (0, *self.order)
         return whole.permute(*(order.index(at) for at in range(len(order))))
 
     def place(self, position: Sequence[int]) -> Shape:
@@ -160,6 +164,11 @@ def layouts(trace: Trace) -> Mapping[Value, Layout]:
     found = meanings(trace)
     batch = next((value.shape[0] for value in trace.inputs if value.shape), 1)
     return {value: _layout(value.shape, labels, batch) for value, labels in found.items() if value.shape}
+
+
+def plain(shape: Shape) -> Layout:
+    """Of a tensor in which every dimension is a position: weights, constants."""
+    return Layout(shape, None, tuple(range(len(shape))))
 
 
 def layout_of_shape(shape: Shape) -> Layout:

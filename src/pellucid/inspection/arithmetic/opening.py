@@ -116,7 +116,7 @@ def origin_of(watched: Watched, value: Value, at: Indices) -> Origin | None:
         before = source_of(watched.tensors, operation, number, at)
         return None if before is None else origin_of(watched, *before)
     places, inside = _within(at, value.shape)
-    chosen = watched.axes_at(value).order(len(value.shape))
+    chosen = watched.layout_at(value).order
     indices = np.stack([places[axis] for axis in chosen], -1) if chosen else np.zeros((*inside.shape, 0), int)
     return Origin(address, np.where(inside[..., None], indices, -1).astype(np.int64))
 

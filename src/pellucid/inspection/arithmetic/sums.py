@@ -228,10 +228,11 @@ def reduced(op: Opening, position: int = 1) -> tuple[Indices, tuple[str, ...]]:
 
 def axis_names(op: Opening, dims: Place) -> tuple[str, ...]:
     """What the axes of the first tensor are called: channel, y, x, token."""
-    axes = op.watched.axes_at(op.value)
-    space = [at for at in range(len(op.shape)) if at not in axes]
-    names = {1: ("token",), 2: ("y", "x"), 3: ("z", "y", "x")}.get(len(space), ())
-    called = dict(zip(space, names, strict=False)) | {axes.channel: "channel", axes.batch: "sample"}
+    layout = op.watched.layout_at(op.value)
+    names = {1: ("token",), 2: ("y", "x"), 3: ("z", "y", "x")}.get(len(layout.positions), ())
+    called = dict(zip(layout.positions, names, strict=False)) | {layout.channel: "channel"}
+    if 0 not in layout.order:
+        called[0] = "sample"
     return tuple(called.get(at, f"axis {at}") for at in dims)
 
 

@@ -42,7 +42,7 @@ def unit(watched: Watched, address: str | Address, *, sample: int = 0) -> Arithm
     watched.check_unchanged()
     value = value_at(watched, asked)
     index = _element(watched, value, asked, sample)
-    order = watched.axes_at(value).order(len(value.shape))
+    order = watched.layout_at(value).order
     found = _opened(watched, value, index)
     call = watched.calls.get(str(asked.whole))
     return replace(
@@ -75,8 +75,8 @@ def value_at(watched: Watched, address: Address) -> Value:
 
 def _element(watched: Watched, value: Value, address: Address, sample: int) -> Place:
     """The unit's place in the tensor. A tensor without channels is asked for without brackets."""
-    axes = watched.axes_at(value)
-    order = axes.order(len(value.shape))
+    layout = watched.layout_at(value)
+    order, batched = layout.order, len(layout.order) < len(value.shape)
     sizes = tuple(value.shape[at] for at in order)
     where = f"{address.whole} gives {'×'.join(map(str, sizes)) or 'one number'}"
     if len(address.index) != len(order):
@@ -85,10 +85,10 @@ def _element(watched: Watched, value: Value, address: Address, sample: int) -> P
         )
     if any(at >= size for at, size in zip(address.index, sizes, strict=True)):
         raise InputError(f"{address} lies outside: {where}, counted from 0")
-    if axes.batch is not None and not 0 <= sample < value.shape[axes.batch]:
-        raise InputError(f"sample {sample} of a batch of {value.shape[axes.batch]}: they count from 0")
+    if batched and not 0 <= sample < value.shape[0]:
+        raise InputError(f"sample {sample} of a batch of {value.shape[0]}: they count from 0")
     place = dict(zip(order, address.index, strict=True))
-    return tuple(sample if at == axes.batch else place[at] for at in range(len(value.shape)))
+    return tuple(place.get(at, sample) for at in range(len(value.shape)))
 
 
 def _opened(watched: Watched, value: Value, index: Place) -> Arithmetic:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from pellucid.inspection.arithmetic.axes import PLAIN, Axes, axes_of
 from pellucid.inspection.imitation import memory_of
+from pellucid.inspection.layout import Layout, layouts, plain
 from pellucid.inspection.trace import Call, Operation, Trace, Value, trace_keeping
 from pellucid.types.batch import leaves
 from pellucid.types.errors import InputError
@@ -39,8 +39,8 @@ class Watched:
         return sum(size for memory, size in sizes.items() if memory not in own)
 
     @cached_property
-    def axes(self) -> dict[Value, Axes]:
-        return axes_of(self.trace)
+    def layouts(self) -> Mapping[Value, Layout]:
+        return layouts(self.trace)
 
     @cached_property
     def names(self) -> dict[Value, str]:
@@ -63,13 +63,7 @@ class Watched:
     @cached_property
     def operations(self) -> dict[str, Operation]:
         """By address: `layer1.0:add`, `:flatten`."""
-        found, spoken = {}, Counter[tuple[int, str]]()
-        for operation in self.trace.operations:
-            number = spoken[operation.call, operation.name]
-            spoken[operation.call, operation.name] += 1
-            around = self.trace.calls[operation.call].address
-            found[f"{around}:{operation.name}{f'#{number}' if number else ''}"] = operation
-        return found
+        return dict(zip(self.trace.addresses, self.trace.operations, strict=True))
 
     @cached_property
     def calls(self) -> dict[str, Call]:
@@ -85,8 +79,9 @@ class Watched:
             if value.origin != "operation"
         }
 
-    def axes_at(self, value: Value) -> Axes:
-        return self.axes.get(value, PLAIN)
+    def layout_at(self, value: Value) -> Layout:
+        """Where its channels and positions are; of weights, whose places are said as they are, all are."""
+        return self.layouts.get(value) or plain(value.shape)
 
     def check_unchanged(self) -> None:
         """Raise `InputError` if weights have been written to since the run."""
@@ -122,7 +117,7 @@ def watch(model: nn.Module, inputs: Sequence[Any], *, as_it_is: bool = False) ->
         if value.origin == "parameter" and not tensor.is_inference()
     }
     found = Watched(trace, {value: tensor.detach() for value, tensor in keeper.tensors.items()}, versions)
-    _ = found.axes, found.names  # worked out here, so that the first unit asked for is as quick as others
+    _ = found.layouts, found.names  # worked out here, so that the first unit asked for is as quick as others
     return found
 
 

@@ -26,13 +26,14 @@ from pellucid.types.look import Box, ChannelLook, Field, Floats, LayerLook, Unit
 class Looking:
     """A network and one picture (1, c, h, w), normalised as the network takes it. The network runs once, in
     evaluation mode, and all that it computed is kept: questions after that take milliseconds. Several threads
-    may ask. Weights that change afterwards are noticed by `unit`: look anew then.
+    may ask. Weights that change afterwards are noticed by `unit`: look anew then. `channels` is the order in
+    which the network takes a picture's, "RGB" or "BGR".
     """
 
-    def __init__(self, model: nn.Module, picture: Tensor) -> None:
+    def __init__(self, model: nn.Module, picture: Tensor, *, channels: str = "RGB") -> None:
         if picture.ndim != 4 or len(picture) != 1:
             raise InputError(f"one picture (1, c, h, w) was expected; got {tuple(picture.shape)}")
-        self.model, self.picture = model, picture
+        self.model, self.picture, self._channels = model, picture, channels
         self.watched = watch(model, [picture])
         self._lock = RLock()
         self._influence: dict[Address, np.ndarray | None] = {}
@@ -48,19 +49,17 @@ class Looking:
         return resolve(self.watched, address)
 
     def strip(self) -> tuple[LayerLook, ...]:
-        """The network from its input to its output: the layers worth seeing (`map_layers`). Where few sizes of
-        maps tell it apart, as in a transformer, also some of the blocks that it repeats.
+        """The network from its input to its output: the layers worth seeing (`map_layers`). Where few sizes
+        of maps tell it apart, as in a transformer, also some of the blocks that it repeats.
         """
         trace, keyed = self.watched.trace, keyed_layouts(self.watched.trace)
         names = list(map_layers(self.model, keyed))
         around = {call.parent for call in trace.calls}
+        grids = {key: layout.grid for key, layout in keyed.items() if len(layout.grid) == 2}
         blocks = [
             call
             for call in trace.calls
-            if call.index in around
-            and (call.name, call.number) in keyed
-            and len(keyed[call.name, call.number].grid) == 2
-            and call.name not in names
+            if call.index in around and (call.name, call.number) in grids and call.name not in names
         ]
         kinds = Counter(call.kind for call in blocks)
         missing = MOST_LAYERS - len(names)
@@ -76,6 +75,9 @@ class Looking:
         """All channels of the layer or operation at `address`."""
         found = self.at(address)
         kernels = found.kernels(self.watched)
+        of_picture = kernels is not None and kernels.shape[1] == 3 and self._sees_picture(found)
+        if kernels is not None and of_picture and self._channels == "BGR":
+            kernels = kernels.flip(1)
         return LayerLook(
             str(found.address.whole),
             found.kind,
@@ -83,7 +85,11 @@ class Looking:
             _floats(found.channels()),
             _floats(found.maps()) if len(found.layout.grid) == 2 else None,
             None if kernels is None else _floats(kernels),
+            of_picture,
         )
+
+    def _sees_picture(self, found: Resolved) -> bool:
+        return found.operation is not None and found.operation.inputs[0].origin == "input"
 
     def channel(self, address: str | Address) -> ChannelLook:
         """The channel that `address` names, or that its unit is of."""

@@ -22,7 +22,7 @@ Box = tuple[int, int, int, int]
 class LayerLook:
     """A layer or operation. `values` are its channels (channels, *positions); `maps` the same as (channels,
     h, w), None where they have no places in the picture. `kernels` (channels, in, *window) make the channels,
-    None where no convolution or dense layer does.
+    None where no convolution or dense layer does; with `of_picture`, `in` are red, green and blue.
     """
 
     address: str
@@ -31,6 +31,7 @@ class LayerLook:
     values: Floats = field(repr=False)
     maps: Floats | None = field(default=None, repr=False)
     kernels: Floats | None = field(default=None, repr=False)
+    of_picture: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,6 @@ class UnitLook:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON's types, without the arrays."""
-        seen = self.field and {
-            "window": self.field.window,
-            "seen": self.field.seen,
-            "status": self.field.status,
-        }
         return {
             "address": self.address,
             "value": self.value,

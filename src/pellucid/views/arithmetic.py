@@ -32,7 +32,9 @@ def arithmetic_figure(record: Arithmetic, most: int = MOST_CHANNELS) -> Figure:
     """The unit opened: with windows, those of the `most` channels that add most; otherwise the strongest
     terms, or how the group is spread; and in any case the steps to the value.
     """
-    first = next((operand for operand in record.operands if operand.values.ndim), None)
+    first = next(
+        (operand for operand in record.operands if operand.values.ndim and operand.values.size), None
+    )
     caption = " ".join([*([f"{account(record)}."] if account(record) else []), *record.notes])
     if first is not None and is_window(first) and record.kind in ("sum", "choice"):
         windows = _windowed(record, first, most)

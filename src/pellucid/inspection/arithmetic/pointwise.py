@@ -24,6 +24,14 @@ class Activation:
     settings: tuple[tuple[str, float], ...] = ()
 
 
+def _divided(a: float, b: float) -> float:
+    return a / b if b else math.nan if a == 0 else math.copysign(math.inf, a)
+
+
+def _exp(x: float) -> float:
+    return math.exp(x) if x < 709 else math.inf
+
+
 def _sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
 
@@ -72,7 +80,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "silu": Activation("x · sigmoid(x)", lambda x: x * _sigmoid(x)),
     "mish": Activation("x · tanh(log(1 + eˣ))", lambda x: x * math.tanh(_softplus(x))),
     "sigmoid": Activation("1 ÷ (1 + e⁻ˣ)", _sigmoid),
-    "logsigmoid": Activation("log(1 ÷ (1 + e⁻ˣ))", lambda x: -_softplus(-x, threshold=math.inf)),
+    "log_sigmoid": Activation("log(1 ÷ (1 + e⁻ˣ))", lambda x: -_softplus(-x, threshold=math.inf)),
     "tanh": Activation("tanh(x)", math.tanh),
     "hardsigmoid": Activation("min(max(0, x + 3), 6) ÷ 6", lambda x: _clamped(x + 3, 0, 6) / 6),
     "hardswish": Activation("x · min(max(0, x + 3), 6) ÷ 6", lambda x: x * _clamped(x + 3, 0, 6) / 6),
@@ -97,14 +105,14 @@ ACTIVATIONS: dict[str, Activation] = {
         lambda x, threshold, value: x if x > threshold else value,
         (("threshold", _NONE), ("value", _NONE)),
     ),
-    "exp": Activation("eˣ", math.exp),
-    "expm1": Activation("eˣ − 1", math.expm1),
+    "exp": Activation("eˣ", _exp),
+    "expm1": Activation("eˣ − 1", lambda x: math.expm1(x) if x < 709 else math.inf),
     "log": Activation("log x", lambda x: math.log(x) if x > 0 else (-math.inf if x == 0 else math.nan)),
     "log1p": Activation("log(1 + x)", math.log1p),
     "sqrt": Activation("√x", lambda x: math.sqrt(x) if x >= 0 else math.nan),
-    "rsqrt": Activation("1 ÷ √x", lambda x: 1 / math.sqrt(x)),
+    "rsqrt": Activation("1 ÷ √x", lambda x: _divided(1.0, math.sqrt(x)) if x >= 0 else math.nan),
     "square": Activation("x²", lambda x: x * x),
-    "reciprocal": Activation("1 ÷ x", lambda x: 1 / x),
+    "reciprocal": Activation("1 ÷ x", lambda x: _divided(1.0, x)),
     "abs": Activation("|x|", abs),
     "neg": Activation("−x", lambda x: -x),
     "sign": Activation("the sign of x", lambda x: float((x > 0) - (x < 0))),
@@ -114,9 +122,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "cos": Activation("cos x", math.cos),
     "erf": Activation("erf x", math.erf),
 }  # fmt: skip
-for _name, _same in (
-    ("absolute", "abs"), ("negative", "neg"), ("special_expit", "sigmoid"), ("log_sigmoid", "logsigmoid"),
-):  # fmt: skip
+for _name, _same in (("absolute", "abs"), ("negative", "neg"), ("special_expit", "sigmoid")):
     ACTIVATIONS[_name] = ACTIVATIONS[_same]
 
 
@@ -194,10 +200,6 @@ def binary(formula: str, function: Function, *, swapped: bool = False) -> Rule:
         return _result(words, (left, right), value, largest, int(formula in ("a × b", "a ÷ b")))
 
     return rule
-
-
-def _divided(a: float, b: float) -> float:
-    return a / b if b else math.nan if a == 0 else math.copysign(math.inf, a)
 
 
 def interpolated(op: Opening) -> Opened:

@@ -105,7 +105,7 @@ def _opened(watched: Watched, value: Value, index: Place) -> Arithmetic:
         )
     try:
         opened = rule(opening)
-    except (*MISREAD, RuntimeError) as why:
+    except (*MISREAD, RuntimeError, ArithmeticError) as why:
         return _unknown(opening, given, f"This use of {operation.name} is not understood ({why}).")
     found = Arithmetic(
         address="",

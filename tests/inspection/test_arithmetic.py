@@ -26,7 +26,7 @@ def random_units(watched: Watched, each: int = 2, seed: int = 0) -> list[Arithme
     for address in [*watched.calls, *watched.operations]:
         asked = Address.parse(address)
         value = value_at(watched, asked)
-        order = watched.axes_at(value).order(len(value.shape))
+        order = watched.layout_at(value).order
         for _ in range(each):
             place = (int(random.integers(value.shape[at])) for at in order)
             found.append(unit(watched, asked.at(*place)))

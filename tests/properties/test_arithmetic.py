@@ -48,9 +48,9 @@ def opened(model: nn.Module | Callable[[Tensor], Tensor], x: Tensor, where: list
         raise
     value = watched.trace.outputs[0]
     assume(0 not in value.shape)
-    order = watched.axes_at(value).order(len(value.shape))
+    order = watched.layout_at(value).order
     place = [int(share * value.shape[at]) for share, at in zip(where, order, strict=False)]
-    found = unit(watched, Address().at(*place), sample=len(x) - 1 if watched.axes_at(value).batch == 0 else 0)
+    found = unit(watched, Address().at(*place), sample=len(x) - 1 if len(order) < len(value.shape) else 0)
     assert found.kind != "unknown", found.notes
     sizes = [float(np.abs(each.products).max(initial=0.0)) for each in found.operands]
     scale = max([abs(found.value), *sizes])
@@ -318,7 +318,7 @@ def test_multi_head_attention(data: st.DataObject, where: list[float]) -> None:
     watched = watch(model, [numbers(*shape, 2 * heads)], as_it_is=True)
     address = "layer:multi_head_attention_forward"
     value = watched.operations[address].outputs[0]
-    order = watched.axes_at(value).order(3)
+    order = watched.layout_at(value).order
     place = (int(share * value.shape[at]) for share, at in zip(where, order, strict=False))
     found = unit(watched, Address.parse(address).at(*place))
     assert found.kind == "sum", found.notes

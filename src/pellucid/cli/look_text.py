@@ -10,14 +10,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pellucid.types.arithmetic import Arithmetic
 from pellucid.types.look import ChannelLook, Field, LayerLook, UnitLook
+from pellucid.views.arithmetic_text import arithmetic_text
 from pellucid.views.axes import number
 from pellucid.views.colours import ColourScale, fitting
 from pellucid.views.terminal import blocks
 
 _TILE, _TILES, _MAP = 14, 5, 56  # letters
-_TERMS = 8
+_ROWS = 16
 
 
 def print_strip(console: Console, layers: Sequence[LayerLook], what: str) -> None:
@@ -39,12 +39,12 @@ def print_layer(console: Console, layer: LayerLook) -> None:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name in ("channel", "least", "mean", "greatest"):
         table.add_column(name, justify="right")
-    for channel in order[: 2 * _TERMS].tolist():
+    for channel in order[:_ROWS].tolist():
         of = spread[channel]
         table.add_row(str(channel), *(number(float(each)) for each in (of.min(), of.mean(), of.max())))
     console.print(table)
-    if len(order) > 2 * _TERMS:
-        console.print(Text(f"the {2 * _TERMS} strongest of {len(order):,} channels", "dim"))
+    if len(order) > _ROWS:
+        console.print(Text(f"the {_ROWS} strongest of {len(order):,} channels", "dim"))
 
 
 def print_maps(console: Console, layer: LayerLook) -> None:
@@ -78,31 +78,13 @@ def print_channel(console: Console, look: ChannelLook) -> None:
 
 
 def print_unit(console: Console, look: UnitLook) -> None:
-    console.print(Text(f"{look.address} = {number(look.value, 6)}", "bold"), f" {look.channel.layer.kind}")
+    console.print(Text(arithmetic_text(look.arithmetic)))
+    console.print()
     if look.place:
         console.print("lies at    row {}, column {} of its map".format(*look.place))
     console.print(f"it sees    {_field(look.field)}")
     for note in look.notes:
         console.print(f"           {note}")
-    _print_arithmetic(console, look.arithmetic)
-
-
-def _print_arithmetic(console: Console, found: Arithmetic) -> None:
-    console.print(f"{found.operation}: {found.formula}")
-    for step in found.steps:
-        console.print(Text(f"  {step.name:<24} {number(step.value, 6):>12}  {step.how}".rstrip()))
-    terms = list(found.sources(_TERMS))
-    if terms:
-        table = Table(box=SIMPLE_HEAD, pad_edge=False)
-        table.add_column("from")
-        for name in ("value", "× weight", "= adds"):
-            table.add_column(name, justify="right")
-        for term in terms:
-            row = (term.value, term.weight, term.product)
-            table.add_row(Text(term.source), *(number(each, 4) for each in row))
-        console.print(table)
-    for note in found.notes:
-        console.print(Text(note, "dim"))
 
 
 def _heading(layer: LayerLook) -> Text:

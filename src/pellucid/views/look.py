@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.types.look import Box, ChannelLook, Field, LayerLook, UnitLook
+from pellucid.views.arithmetic import arithmetic_figure
 from pellucid.views.axes import Axis, number
 from pellucid.views.colours import fitting, signed, unsigned
 from pellucid.views.figure import Figure, Panel, even_columns
@@ -97,7 +98,7 @@ def channel_figure(picture: NDArray[Any], look: ChannelLook) -> Figure:
 
 
 def unit_figure(picture: NDArray[Any], look: UnitLook) -> Figure:
-    """What a unit can see and what really counts, where it is on its map, and which numbers made it."""
+    """What a unit can see and what really counts, where it is on its map, and its arithmetic."""
     pixels = rgb_pixels(picture)
     frame = pixels.shape[:2]
     where = " (blue); its place on the map is green" if look.patch else ""
@@ -130,8 +131,8 @@ def unit_figure(picture: NDArray[Any], look: UnitLook) -> Figure:
         panels.append(
             Panel(marks, "its place on the map", frame=sides, aspect=aspect, key=shades, caption=_told(look))
         )
-    panels += _contributions(look)
-    return Figure(tuple(panels), f"{look.address} = {number(look.value, 5)}", columns=2)
+    opened = arithmetic_figure(look.arithmetic)
+    return Figure((*panels, *opened.panels), opened.title, columns=2, caption=opened.caption)
 
 
 def _picture(pixels: Pixels, title: str, width: float | None = None) -> Panel:
@@ -267,24 +268,6 @@ def _kernels(kernels: NDArray[Any], of_picture: bool) -> Panel:
         key=scale,
         caption=f"{len(kernels):,} of {kernels.shape[2]} × {kernels.shape[1]}, input channel 0 first",
     )
-
-
-def _contributions(look: UnitLook) -> list[Panel]:
-    """What each input adds, the greatest first."""
-    found = look.arithmetic
-    summed = [operand for operand in found.operands if operand.weights is not None and operand.values.ndim]
-    if found.kind != "sum" or not summed:
-        return []
-    (operand, *_) = summed
-    rows = operand.strongest_rows(MOST_BARS)
-    added = operand.by_row
-    name = operand.axes[0] if operand.axes else "input"
-    told = (
-        f"{found.formula}: {counted(found.multiplications, 'product')}; the {len(rows)} of {len(added):,} "
-        f"that add most. The result is {number(found.result, 5)}."
-    )
-    names = [f"{name} {index}" for index in rows]
-    return [_bars(added[rows], names, f"what each {name} adds", told, "added to the unit")]
 
 
 def _boxes(field: Field | None, patch: Box | None) -> list[Mark]:

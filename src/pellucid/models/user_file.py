@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib.util
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from torch import nn
 
@@ -21,16 +22,7 @@ def build_from_file(path: Path, factory: str, *, inputs: tuple[int, ...], output
     The file runs with the rights of whoever calls this, like any program. Raises `InputError` that names file
     and line if the file or the function is missing, raises, or gives something else than a module.
     """
-    if not path.is_file():
-        raise InputError(f"no such file: {path} (from the model name {path}:{factory})")
-    with _blaming(path, "cannot be imported"):
-        module = _import_file(path)
-    build = getattr(module, factory, None)
-    if not callable(build):
-        own = [name for name, thing in vars(module).items() if _is_made_in(module, thing)]
-        raise InputError(
-            f"{path}: there is no function {factory!r} in it, only {', '.join(own) or 'nothing'}"
-        )
+    build = function_of_file(path, factory)
     with _blaming(path, f"{factory}(inputs={inputs}, outputs={outputs}) failed"):
         model = build(inputs=inputs, outputs=outputs)
     if not isinstance(model, nn.Module):
@@ -38,6 +30,20 @@ def build_from_file(path: Path, factory: str, *, inputs: tuple[int, ...], output
             f"{path}: {factory} has to return a torch.nn.Module, it returned {type(model).__name__}"
         )
     return model
+
+
+def function_of_file(path: Path, name: str) -> Callable[..., Any]:
+    """The function of that name. Raises `InputError` if there is none, or the file cannot be imported."""
+    if not path.is_file():
+        raise InputError(f"no such file: {path} (from the name {path}:{name})")
+    with _blaming(path, "cannot be imported"):
+        module = _import_file(path)
+    function = getattr(module, name, None)
+    if callable(function):
+        found: Callable[..., Any] = function
+        return found
+    own = [each for each, thing in vars(module).items() if _is_made_in(module, thing)]
+    raise InputError(f"{path}: there is no function {name!r} in it, only {', '.join(own) or 'nothing'}")
 
 
 def _is_made_in(module: ModuleType, thing: object) -> bool:

@@ -149,6 +149,24 @@ def prepare_without_data(recipe: Recipe, classes: Sequence[str] = ()) -> tuple[n
     return _network(recipe, info, weights)[0], info
 
 
+def prepare_untrained(recipe: Recipe) -> tuple[nn.Module, Preprocessing]:
+    """The recipe's network as it begins, with a thousand outputs, and pictures as ImageNet's are seen unless
+    the recipe says otherwise: 224 × 224, or as many pixels as it asks for.
+    """
+    inputs, size = recipe.model, recipe.data.size or 224
+    record = Preprocessing(inputs.mean or IMAGENET[0], inputs.std or IMAGENET[1], size=(size, size))
+    record = replace(record, channels="L" if len(record.mean) == 1 else "RGB", keep=recipe.data.keep or KEEP)
+    record = normalised_for(inputs, record)
+    shape = (len(record.mean), size, size)
+    classes = tuple(map(str, range(1000)))
+    info = DataInfo(recipe.name, shape, classes, {}, (0,) * 1000, record, fingerprint="")
+    return _network(recipe, info, None)[0], record
+
+
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""Mean and deviation of its pictures, in [0, 1]."""
+
+
 def _preprocessing(recipe: Recipe, weights: Weights) -> Preprocessing:
     """How the recipe's network wants pictures, by its settings and its weights alone."""
     inputs, sizes = recipe.model, sized_for(recipe.data, weights.preprocessing)

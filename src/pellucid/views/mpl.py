@@ -63,10 +63,18 @@ def _heat(axes: Axes, mark: Heat) -> None:
 
 
 def _tiles(axes: Axes, mark: Tiles) -> None:
-    for index, tile in enumerate(mark.values):
-        row, column = divmod(index, mark.columns)
-        pixels = tile if mark.scale is None else mark.scale.rgba(tile)
-        _picture(axes, pixels, (column + 0.03, column + 0.97, row + 0.03, row + 0.97))
+    if mark.scale is None:
+        pixels = np.concatenate([mark.values, np.full((*mark.values.shape[:3], 1), 255, np.uint8)], 3)
+    else:
+        pixels = mark.scale.rgba(mark.values)
+    height, width = pixels.shape[1:3]
+    places = np.zeros((mark.rows * mark.columns, height, width, 4), np.uint8)
+    places[: len(pixels)] = pixels
+    rows = places.reshape(mark.rows, mark.columns, height, width, 4).transpose(0, 2, 1, 3, 4)
+    _picture(axes, rows.reshape(mark.rows * height, mark.columns * width, 4), mark.bounds())
+    gap: dict[str, Any] = {"colors": light("surface"), "linewidth": 1.5, "zorder": 1.5}
+    axes.vlines(np.arange(1, mark.columns), 0, mark.rows, **gap)
+    axes.hlines(np.arange(1, mark.rows), 0, mark.columns, **gap)
 
 
 def _boxes(axes: Axes, mark: Boxes) -> None:
@@ -212,10 +220,13 @@ def _new_axes(figure: Figure) -> list[Axes]:
         panel.height / 96 if panel.height else width / columns / (panel.ratio or 1.6)
         for panel in figure.panels
     ]
-    height = rows * (max(heights) + (0.9 if columns <= 3 else 0.4)) + 0.3 * bool(figure.title)
+    words = 0.9 if columns <= 3 else 0.4
+    tall = [max(heights[at : at + columns]) + words for at in range(0, len(heights), columns)]
+    height = sum(tall) + 0.3 * bool(figure.title)
     canvas = Canvas(figsize=(width, min(height, 40.0)), layout="constrained", facecolor=light("surface"))
     FigureCanvasAgg(canvas)
-    grid = canvas.subplots(rows, columns, squeeze=False).ravel().tolist()
+    ratios = {"height_ratios": tall}
+    grid = canvas.subplots(rows, columns, squeeze=False, gridspec_kw=ratios).ravel().tolist()
     for empty in grid[len(figure.panels) :]:
         empty.set_axis_off()
     return grid[: len(figure.panels)]

@@ -119,8 +119,8 @@ def _compare(found: Walk, model: nn.Module, inputs: Mapping[str, Tensor], consta
         nothing = [each is None or not each.any() for each in (mine, theirs)]
         if not all(nothing) and (any(nothing) or not np.allclose(mine, theirs, rtol=1e-6, atol=1e-12)):  # type: ignore[arg-type]
             raise InputError(
-                f"the walk's gradient of {name} is not autograd's: the computation overwrites part of a tensor "
-                "in place, or draws at random; write it without"
+                f"the walk's gradient of {name} is not autograd's: the computation overwrites part of a "
+                "tensor in place, or draws at random; write it without"
             )
 
 

@@ -15,11 +15,11 @@ Floats = NDArray[np.float64]
 
 
 def numbers_in(values: Floats, scale: ColourScale, *, left: float = 0.0, top: float = 0.0) -> list[Mark]:
-    """A text for each cell of `values` (h, w), a cell being the unit square from (left, top) on; a dot where
-    there is no number.
+    """A text for each cell of `values` (h, w), a cell being the unit square from (left, top) on, with as many
+    decimals as the greatest number of the scale needs; a dot where there is no number.
     """
     narrow = values.shape[1] > 3
-    places = decimals(values, 2 if narrow or scale.kind == "signed" else 3)
+    places = decimals(np.array([scale.low, scale.high]), 2 if narrow or scale.kind == "signed" else 3)
     colours = scale.rgba(values)
     marks: list[Mark] = []
     for row, column in np.ndindex(*values.shape):

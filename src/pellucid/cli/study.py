@@ -43,6 +43,8 @@ def main(arguments: Sequence[str]) -> int:
         print(json_text(found.numbers, indent=1))
     else:
         console = Console(soft_wrap=True, highlight=False)
+        if not console.is_terminal:
+            console = Console(soft_wrap=True, highlight=False, width=240)  # a file has room
         console.print(contents_table(found.table, title=found.words))
         console.print(found.table.caption)
     if call.out is not None:

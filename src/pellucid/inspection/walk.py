@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from pellucid.inspection.arithmetic.watching import Watched, watch
 from pellucid.inspection.modes import undone
+from pellucid.inspection.refusals import first_line
 from pellucid.inspection.trace import Operation, Value
 from pellucid.types.batch import leaves, map_leaves
 from pellucid.types.errors import InputError
@@ -112,15 +113,18 @@ def _compare(found: Walk, model: nn.Module, inputs: Mapping[str, Tensor], consta
         asked |= {name: each for name, each in model.named_parameters() if each.requires_grad}
         # An input may be written to in place, which a leaf of the graph may not.
         (result,) = leaves(Tensor, model(*(value.clone() for value in own.values())))
-        gradients = torch.autograd.grad(result.sum(), [*asked.values()], allow_unused=True)
+        try:
+            gradients = torch.autograd.grad(result.sum(), [*asked.values()], allow_unused=True)
+        except RuntimeError as error:
+            raise InputError(f"autograd refuses this computation: {first_line(error)}") from error
     walked = {node.name: node.gradient for node in found.nodes}
     for name, gradient in zip(asked, gradients, strict=True):
         mine, theirs = walked.get(name), None if gradient is None else _array(gradient)
         nothing = [each is None or not each.any() for each in (mine, theirs)]
         if not all(nothing) and (any(nothing) or not np.allclose(mine, theirs, rtol=1e-6, atol=1e-12)):  # type: ignore[arg-type]
             raise InputError(
-                f"the walk's gradient of {name} is not autograd's: the computation overwrites part of a tensor "
-                "in place, or draws at random; write it without"
+                f"the walk's gradient of {name} is not autograd's: the computation overwrites part of a "
+                "tensor in place, or draws at random; write it without"
             )
 
 

@@ -14,6 +14,9 @@ STUDIES: Registry[type[Study]] = Registry(
     package=__name__,
     table="STUDIES",
     families={
+        "backpropagation": {
+            "backpropagation": "values forward and gradients back through a small computation, step by step",
+        },
         "initialisation": {
             "initialisation": "how far signals and gradients come, by how weights begin and by activation",
         },

@@ -14,8 +14,8 @@ from pellucid.views.page import Page, Section
 
 @dataclass(frozen=True)
 class Findings:
-    """An answer as words, a table, a picture, and `numbers` of JSON's types with everything that was
-    measured.
+    """An answer as words, a table, a picture under a `heading`, and `numbers` of JSON's types with everything
+    that was measured. `more` is what a page shows beside.
     """
 
     title: str
@@ -23,13 +23,12 @@ class Findings:
     table: Table
     figure: Figure
     numbers: Mapping[str, Any]
+    heading: str = "By depth"
+    more: tuple[Section, ...] = ()
 
     def page(self) -> Page:
-        return Page(
-            self.title,
-            self.words,
-            (Section("By depth", (self.figure,)), Section("In numbers", (self.table,))),
-        )
+        sections = (Section(self.heading, (self.figure,)), *self.more, Section("In numbers", (self.table,)))
+        return Page(self.title, self.words, sections)
 
 
 @dataclass(frozen=True)

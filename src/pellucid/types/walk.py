@@ -36,8 +36,8 @@ class WalkNode:
 class WalkEdge:
     """From one node into an operation. `derivative` is the local one, of the operation alone,
     ∂target/∂source: a number; or, where element i depends on element i alone, `elementwise` in the target's
-    shape; or the `matrix` (target's elements, source's elements). `gradient` is what comes back along this edge: the
-    chain rule's share of the source's gradient. Both are None where nothing flows.
+    shape; or the `matrix` (target's elements, source's elements). `gradient` is what comes back along this
+    edge: the chain rule's share of the source's gradient. Both are None where nothing flows.
     """
 
     source: str

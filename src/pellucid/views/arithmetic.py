@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pellucid.types.arithmetic import Arithmetic, Floats, Operand, Place
 from pellucid.views.arithmetic_text import (
     account,
     channel_of,
-    decimals,
-    fixed,
     headline,
     inside_of,
     is_window,
@@ -21,6 +18,7 @@ from pellucid.views.axes import Axis, number
 from pellucid.views.colours import ColourScale, fitting, signed, unsigned
 from pellucid.views.figure import Figure, Panel
 from pellucid.views.marks import Bars, Boxes, Heat, Lines, Mark, Text
+from pellucid.views.numbered import numbers_in
 from pellucid.views.words import counted
 
 MOST_CHANNELS, MOST_TERMS = 4, 12
@@ -87,7 +85,7 @@ def _tiles(title: str, tiles: list[Floats], names: list[str], scale: ColourScale
     for at, tile in enumerate(tiles):
         top = at * (tall + gap)
         marks.append(Heat(tile, scale, (0.0, float(wide), top, top + tall)))
-        marks += _numbers(tile, scale, top) if wide <= _NUMBERED else []
+        marks += numbers_in(tile, scale, top=top) if wide <= _NUMBERED else []
     height = len(tiles) * (tall + gap) - gap
     places = tuple((at * (tall + gap) + tall / 2, name) for at, name in enumerate(names))
     cell = _CELL if tall <= 3 else _CELL * 0.7
@@ -101,30 +99,6 @@ def _tiles(title: str, tiles: list[Floats], names: list[str], scale: ColourScale
         key=scale,
         caption=caption,
     )
-
-
-def _numbers(tile: Floats, scale: ColourScale, top: float) -> list[Mark]:
-    places = decimals(tile, 3 if tile.shape[1] <= 3 and scale.kind == "unsigned" else 2)
-    size = 10.5 if tile.shape[1] <= 3 else 9.0
-    colours = scale.rgba(tile)
-    return [
-        Text(
-            column + 0.5,
-            top + row + 0.5,
-            fixed(float(tile[row, column]), places) if np.isfinite(tile[row, column]) else "·",
-            "middle",
-            _ink(colours[row, column]) if np.isfinite(tile[row, column]) else "muted",
-            size,
-        )
-        for row in range(tile.shape[0])
-        for column in range(tile.shape[1])
-    ]
-
-
-def _ink(colour: NDArray[np.uint8]) -> str:
-    """Dark words on light cells and light ones on dark cells, in both themes."""
-    bright = float(colour[:3].astype(float) @ np.array([0.299, 0.587, 0.114]))
-    return "night" if bright > 140 else "paper"
 
 
 def _with_choice(panel: Panel, chosen: Place, operand: Operand) -> Panel:

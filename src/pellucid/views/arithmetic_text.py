@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from pellucid.types.arithmetic import Arithmetic, Floats, Operand
 from pellucid.views.axes import number
+from pellucid.views.numbered import decimals, fixed
 from pellucid.views.words import counted
 
 WIDEST = 8  # numbers of a window beside one another; wider ones are told by their strongest terms
@@ -103,20 +103,6 @@ def rest_of(operand: Operand, shown: list[int]) -> float:
     """What the rows that are not shown add."""
     sums = operand.by_row
     return float(sums.sum() - sums[shown].sum())
-
-
-def decimals(values: Floats, digits: int = 3) -> int:
-    """How many decimals give the greatest of these numbers so many digits."""
-    sizes = np.abs(values[np.isfinite(values)])
-    largest = float(sizes.max()) if sizes.size else 0.0
-    return 0 if largest == 0 else max(0, digits - 1 - math.floor(math.log10(largest)))
-
-
-def fixed(value: float, places: int) -> str:
-    """The number with so many decimals, a true minus, and no minus before nothing."""
-    if not math.isfinite(value) or places > 6 or abs(value) >= 1e4:
-        return number(value + 0.0, 2)
-    return f"{round(value, places) + 0.0:.{places}f}".replace("-", "−")
 
 
 def _windows(record: Arithmetic, operand: Operand, most: int) -> Iterator[str]:

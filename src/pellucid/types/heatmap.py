@@ -42,6 +42,15 @@ class Heatmap:
         scores = {name: numbers[one] for name, numbers in self.scores.items()}
         return replace(self, values=self.values[one], targets=self.targets[one], scores=scores)
 
+    @property
+    def empty(self) -> tuple[bool, ...]:
+        """Of each picture whether the method found nothing at all: a map of zeros, or one that is not finite.
+        It is to be shown as that; enlarging what is left would draw noise.
+        """
+        values = self.values.detach().flatten(1)
+        found = values.isfinite().all(1) & values.any(1)
+        return tuple((~found).tolist())
+
     def array(self) -> NDArray[np.float32]:
         """The values as numpy's, (b, h, w)."""
         array: NDArray[np.float32] = self.values.detach().float().cpu().numpy()

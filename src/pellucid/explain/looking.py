@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from pellucid import __version__
 from pellucid.explain.layers import Layer, LayerNames, layers_of
@@ -173,17 +172,6 @@ def heatmap(
         notes=notes,
         versions={"pellucid": __version__, "torch": str(torch.__version__)},
     )
-
-
-def resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Maps (b, h, w) or (b, c, h, w) on a finer or coarser grid over the same picture: bilinear between the
-    centres of cells, averaged where the grid gets coarser.
-    """
-    if maps.ndim == 3:
-        return resized(maps[:, None], size)[:, 0]
-    if tuple(maps.shape[-2:]) == size:
-        return maps
-    return F.interpolate(maps, size, mode="bilinear", align_corners=False, antialias=maps.shape[-2] > size[0])
 
 
 def _tracked(model: nn.Module, inputs: Tensor) -> tuple[Any, Tensor]:

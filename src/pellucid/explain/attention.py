@@ -137,10 +137,11 @@ def _look(model: nn.Module, inputs: Tensor, target: Target | None, *, gradients:
         raise InputError(
             f"{kind} has no attention to show; grad-cam and the other class activation maps fit it"
         )
-    sizes = [each.weights.shape for each in found]
-    tokens = max((n for b, _, n, keys in sizes if b == len(inputs) and n == keys), default=0)
-    squares = tuple(each for each in found if each.weights.shape[2:] == (tokens, tokens))
-    if not tokens or len(squares) < len([s for s in sizes if s[2] == s[3]]):
+    among = [each for each in found if each.weights.shape[2] == each.weights.shape[3]]
+    tokens = among[-1].weights.shape[2] if among else 0
+    shape = (len(inputs), tokens, tokens)
+    squares = tuple(each for each in among if each.weights.shape[:1] + each.weights.shape[2:] == shape)
+    if not squares or len(squares) < len(among):
         raise InputError(
             f"{kind} attends within windows or at several sizes, so attention cannot be followed to patches "
             "of the picture; grad-cam and the other class activation maps fit it"

@@ -59,7 +59,7 @@ def _image(axes: Axes, mark: Image) -> None:
 
 
 def _heat(axes: Axes, mark: Heat) -> None:
-    _picture(axes, mark.scale.rgba(mark.values), mark.bounds(), mark.opacity)
+    _picture(axes, mark.scale.rgba(mark.values, fade=mark.fade), mark.bounds(), mark.opacity)
 
 
 def _tiles(axes: Axes, mark: Tiles) -> None:

@@ -161,7 +161,7 @@ def _write(call: Call, pictures: Tensor, heatmaps: list[Heatmap], left_out: Mapp
     path, names = call.out or Path("explanation.png"), [image.stem for image in call.images]
     drawn = list(pictures.numpy())
     if call.method == "all":
-        figure = contact_sheet(drawn, heatmaps, names, scaling=call.scale, opacity=call.opacity)
+        figure = contact_sheet(drawn, heatmaps, names, left_out, scaling=call.scale, opacity=call.opacity)
     else:
         figure = explanation(drawn, heatmaps[0], names, scaling=call.scale, opacity=call.opacity)
     if path.suffix == ".png":

@@ -124,14 +124,16 @@ class _Looked:
 
 def _look(model: nn.Module, inputs: Tensor, target: Target | None, *, gradients: bool) -> _Looked:
     inputs, target = fitting(model, inputs), target or likeliest()
-    with evaluation_mode(model), torch.set_grad_enabled(gradients):
-        with (
-            capture(model, keep=lambda _, leaf: tuple(leaf.shape), gradients=gradients) as shapes,
-            attentions(model) as found,
-        ):
-            output = run(model, inputs)
+    with (
+        evaluation_mode(model),
+        torch.set_grad_enabled(gradients),
+        capture(model, keep=lambda _, leaf: tuple(leaf.shape), gradients=gradients) as shapes,
+        attentions(model) as found,
+    ):
+        output = run(model, inputs)
         settled = target.settled(output)
         scores = settled(output)
+        total = scores.sum()
     kind = type(unwrapped(model)).__name__
     if not found:
         raise InputError(
@@ -154,7 +156,7 @@ def _look(model: nn.Module, inputs: Tensor, target: Target | None, *, gradients:
     edges = [each.edge for each in squares if each.edge is not None]
     taken: tuple[Tensor, ...] = ()
     if gradients:
-        taken = torch.autograd.grad(scores.sum(), edges)
+        taken = torch.autograd.grad(total, edges)
     seen = Seen(inputs, output, settled, scores.detach(), notes=said_of_output(output))
     return _Looked(seen, tuple(found), squares, grid, taken)
 

@@ -14,7 +14,7 @@ from pellucid.inspection.capture import named_layers, unwrapped
 from pellucid.types.errors import InputError
 from pellucid.types.heatmap import Heatmap
 
-TOLERANCE = 1e-3  # relative, of the completeness that the method rests on, and of a channel's one weight
+TOLERANCE = 1e-3  # relative, of the completeness that the method rests on; more where rounding is coarser
 
 
 def cam(
@@ -31,14 +31,14 @@ def cam(
     activation, gradient = seen.activations[0], seen.gradients[0]
     cells = activation.shape[2] * activation.shape[3]
     values = cells * (gradient * activation).sum(1)
-    bias = _bias(unwrapped(model), seen)
+    bias, tolerance = _bias(unwrapped(model), seen), max(TOLERANCE, 8 * torch.finfo(seen.inputs.dtype).eps)
     error = seen.scores - bias - values.mean((1, 2))
     magnitude = cells * (gradient * activation).abs().sum(1).mean((1, 2))
     # Behind a rectified map the gradient is the weight where the map is above zero, and 0 elsewhere.
     spread = gradient.amax((2, 3)) - gradient.masked_fill(gradient == 0, torch.inf).amin((2, 3))
-    one_weight = bool((spread[spread.isfinite()].abs() <= TOLERANCE * gradient.abs().max()).all())
+    one_weight = bool((spread[spread.isfinite()].abs() <= tolerance * gradient.abs().max()).all())
     averaged = one_weight or bool((gradient <= 0).all())
-    if not averaged or bool((error.abs() > TOLERANCE * magnitude + 1e-6).any()):
+    if not averaged or bool((error.abs() > tolerance * magnitude + 1e-6).any()):
         raise _does_not_apply(model, seen)
     return seen.heatmap(values, "cam", scores={"completeness error": error})
 

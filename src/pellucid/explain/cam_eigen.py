@@ -32,7 +32,7 @@ def eigen_cam(
     return seen.heatmap(
         combined(maps, combine),
         "eigen-cam",
-        options={"combine": combine, "centred": centred},
+        options={**seen.combining(combine), "centred": centred},
         notes=("looks at the layer alone: the same for every target",),
     )
 
@@ -52,7 +52,7 @@ def eigen_grad_cam(
     seen = look(model, inputs, target, layer)
     products = [g * a for g, a in zip(seen.gradients, seen.activations, strict=True)]
     maps = [first_component(each, each.sum(1), centred=centred) for each in products]
-    options = {"combine": combine, "centred": centred}
+    options = {**seen.combining(combine), "centred": centred}
     return seen.heatmap(combined(maps, combine), "eigen-grad-cam", options=options)
 
 

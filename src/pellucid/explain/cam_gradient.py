@@ -127,7 +127,7 @@ def _map(
 ) -> Heatmap:
     seen = look(model, inputs, target, layer)
     maps = [of(*pair) for pair in zip(seen.activations, seen.gradients, strict=True)]
-    return seen.heatmap(combined(maps, combine), method, options={"combine": combine})
+    return seen.heatmap(combined(maps, combine), method, options=seen.combining(combine))
 
 
 METHODS = {

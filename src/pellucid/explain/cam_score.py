@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.explain.layers import Layer, LayerNames
-from pellucid.explain.looking import Seen, look, scores_of
+from pellucid.explain.looking import Options, Seen, look, scores_of
 from pellucid.explain.maps import Combine, combined, resized
 from pellucid.explain.target import Target
 from pellucid.inspection.modes import evaluation_mode
@@ -42,7 +42,9 @@ def score_cam(
             [_through_masks(model, seen, place, activations[place], batch) for place in range(len(inputs))]
         )
         maps.append((weights[:, :, None, None] * activations).sum(1))
-    return seen.heatmap(combined(maps, combine), "score-cam", options={"combine": combine, "batch": batch})
+    return seen.heatmap(
+        combined(maps, combine), "score-cam", options={**seen.combining(combine), "batch": batch}
+    )
 
 
 def _through_masks(model: nn.Module, seen: Seen, place: int, maps: Tensor, batch: int) -> Tensor:
@@ -95,7 +97,7 @@ def ablation_cam(
             stands = _stand_in(own, ablation, generator)
             losses.append(seen.scores[place] - _without_each(model, seen, place, at, stands, batch))
         maps.append((torch.stack(losses)[:, :, None, None] * activations).sum(1))
-    options = {"combine": combine, "ablation": ablation, "seed": seed, "batch": batch}
+    options: Options = {**seen.combining(combine), "ablation": ablation, "seed": seed, "batch": batch}
     return seen.heatmap(combined(maps, combine), "ablation-cam", options=options)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.explain.looking import heatmap
-from pellucid.explain.maps import resized
+from pellucid.explain.maps import Combine, combined
 from pellucid.explain.running import fitting, run
 from pellucid.explain.target import Target, likeliest, said_of_output
 from pellucid.inspection.capture import Key, capture, unwrapped
@@ -22,16 +22,17 @@ _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
 def full_grad(
-    model: nn.Module, inputs: Tensor, target: Target | None = None, *, signed: bool = False
+    model: nn.Module, inputs: Tensor, target: Target | None = None, *, combine: Combine = "scaled"
 ) -> Heatmap:
-    """Input × gradient plus, from every layer, bias × gradient (Srinivas & Fleuret 2019, eq. 4 and 7), each
-    enlarged to the picture with its sum kept.
+    """Input × gradient and, from every layer, bias × gradient (Srinivas & Fleuret 2019, eq. 4 and 7), brought
+    to one map.
 
-    By default magnitudes are added, as in the paper's maps; `signed` adds the values themselves. Behind ReLU,
-    pooling and batch norm in evaluation mode the signed parts add up to the target, exactly; "completeness
-    error" is how much they miss it by. What the biases of linear layers add has no place on the picture.
-    Raises `InputError` for networks that normalise by what comes in, where biases are not all that is added,
-    and for those in which no layer has a bias.
+    `combine` "scaled" is the paper's map: the magnitudes of each layer, divided by their greatest, on
+    average. With "sum" the signed parts are added, each enlarged with its sum kept. Behind ReLU, pooling and
+    batch norm in evaluation mode they add up to the target, exactly; "completeness error" is how much they
+    miss it by. What the biases of linear layers add has no place on the picture. Raises `InputError` for
+    networks that normalise by what comes in, where biases are not all that is added, and for those in which
+    no layer has a bias.
     """
     _check(unwrapped(model))
     inputs, target = fitting(model, inputs), target or likeliest()
@@ -49,22 +50,23 @@ def full_grad(
             output = run(whole, inputs)
             settled = target.settled(output)
             scores = settled(output)
-        gradients = seen.gradients_of(scores.sum())
+            total = scores.sum()
+        gradients = seen.gradients_of(total)
     parts = [inputs.float() * gradients.pop(("input", 0)).float(), *_parts(gradients, biases)]
     missed = sum((part.flatten(1).sum(1) for part in parts), -scores.detach())
     height, width = inputs.shape[2:]
     maps = [part for part in parts if part.ndim == 4]
-    values = sum(
-        resized((part if signed else part.abs()).sum(1), (height, width))
-        * (part.shape[2] * part.shape[3] / (height * width))
-        for part in maps
-    )
+    if combine == "scaled":
+        values = combined([part.abs().sum(1) for part in maps], combine)
+    else:
+        shares = [part.shape[2] * part.shape[3] / (height * width) for part in maps]
+        values = combined([share * part.sum(1) for share, part in zip(shares, maps, strict=True)], combine)
     return heatmap(
         inputs,
         settled,
-        torch.as_tensor(values),
+        values,
         "full-grad",
-        options={"signed": signed},
+        options={"combine": combine},
         scores={"target": scores, "completeness error": missed},
         notes=said_of_output(output),
     )

@@ -39,6 +39,10 @@ class Seen:
     gradients: tuple[Tensor, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def combining(self, combine: str) -> Options:
+        """The option "combine" of a method, where there is more than one layer to combine."""
+        return {"combine": combine} if len(self.layers) > 1 else {}
+
     def heatmap(
         self,
         values: Tensor,
@@ -84,7 +88,8 @@ def look(
                 output = run(model, inputs)
             settled = target.settled(output)
             scores = settled(output)
-        found = seen.gradients_of(_sum(scores)) if gradients else {}
+            total = _sum(scores) if gradients else scores
+        found = seen.gradients_of(total) if gradients else {}
     keys = [(each.name, each.call) for each in layers]
     made = [seen.outputs[key] for key in keys]
     return Seen(

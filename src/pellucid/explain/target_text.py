@@ -17,8 +17,8 @@ def parse_target(text: str, classes: Sequence[str] = ()) -> Target:
     """The target that `text` says: classes by number or name, `likeliest`, `second` and `third` for what
     the network finds so, added, subtracted and scaled.
 
-    A name of `classes` may be written in any case, with spaces for `_`, and without ImageNet's number in front
-    of it; it goes before a number. Raises `InputError` for anything else.
+    A name of `classes` may be written in any case, with spaces for `_`, and without ImageNet's number in
+    front of it; it goes before a number. Raises `InputError` for anything else.
     """
     names = _by_name(classes)
     rest, found = text, None

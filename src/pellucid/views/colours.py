@@ -136,7 +136,7 @@ class ColourScale:
         """
         found = np.zeros(256, np.uint8)
         ends = (-1, 1) if self.kind == "signed" else (0, 1)
-        strength = np.abs(np.linspace(*ends, STEPS)) ** 0.6 if fade else np.ones(STEPS)
+        strength = np.abs(np.linspace(*ends, STEPS)) ** 0.8 if fade else np.ones(STEPS)
         found[:STEPS] = np.rint(255 * strength)
         return found
 

@@ -57,12 +57,13 @@ def contact_sheet(
     pictures: Sequence[NDArray[Any]],
     heatmaps: Sequence[Heatmap],
     names: Sequence[str] = (),
+    left_out: Mapping[str, str] | None = None,
     *,
     scaling: Scaling = "shared",
     opacity: float = 0.85,
 ) -> Figure:
     """Several methods of the same pictures. Of one picture, the panels follow one another; of several, each
-    has a column and each method a row, on one scale.
+    has a column and each method a row, on one scale. `left_out` says of other methods why they do not apply.
     """
     if not heatmaps:
         raise ValueError("expected at least one heat map; got none")
@@ -83,7 +84,9 @@ def contact_sheet(
             title = heatmap.method if alone or place == 0 else ""
             caption = _brief(heatmap, scale, with_layer=place == 0)
             panels.append(_over(drawn[place], values, scale, opacity, title, caption, key=False))
-    return Figure(tuple(panels), "", min(4, len(panels)) if alone else len(pictures), _SHEET)
+    reasons = "; ".join(f"{method} – {why}" for method, why in (left_out or {}).items())
+    caption = f"{_SHEET} Left out: {reasons}." if reasons else _SHEET
+    return Figure(tuple(panels), "", min(4, len(panels)) if alone else len(pictures), caption)
 
 
 def summary_table(heatmaps: Sequence[Heatmap], left_out: Mapping[str, str], place: int = 0) -> Table:
@@ -191,9 +194,9 @@ def _over(
 
 
 def _faded(pixels: Pixels) -> Pixels:
-    """In grey, and a little lighter: colours are the map's."""
+    """In grey, and without its brightest: colours, and light, are the map's."""
     grey = pixels @ np.array([0.299, 0.587, 0.114])
-    return np.repeat(np.rint(70 + 0.68 * grey).astype(np.uint8)[..., None], 3, axis=2)
+    return np.repeat(np.rint(36 + 0.62 * grey).astype(np.uint8)[..., None], 3, axis=2)
 
 
 _EMPTY = "no evidence: the map is zero everywhere"
@@ -222,9 +225,9 @@ def _size(pixels: Pixels) -> str:
 
 
 def _brief(heatmap: Heatmap, scale: ColourScale, *, with_layer: bool) -> str:
-    end = f"±{number(scale.high, 2)}" if scale.high > 0 else _EMPTY
-    where = f"{_layers(heatmap) or 'the input'}, {_grid(heatmap.array()[0])}"
-    return f"{where}\n{end}" if with_layer else end
+    end = f"±{number(scale.high, 3)}" if scale.high > 0 else _EMPTY
+    where = f"{_layers(heatmap) or 'input'}, {_grid(heatmap.array()[0])}"
+    return f"{where}, {end}" if with_layer else end
 
 
 _SHEET = (

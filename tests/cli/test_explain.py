@@ -21,18 +21,19 @@ def given(tmp_path, monkeypatch):
     """A small network with weights, and two pictures."""
     torch.manual_seed(0)
     monkeypatch.chdir(tmp_path)
-    model = build_model("resnet20-cifar", inputs=(3, 32, 32), outputs=3)
+    model = build_model("cifar-resnet20", inputs=(3, 32, 32), outputs=3)
     sees = Preprocessing((0.5,) * 3, (0.25,) * 3, size=(32, 32))
-    save_weights(model, "net.safetensors", preprocessing=sees, classes=CLASSES, name="resnet20-cifar")
+    save_weights(model, "net.safetensors", preprocessing=sees, classes=CLASSES, name="cifar-resnet20")
     for name in ("one", "two"):
         pixels = torch.randint(0, 256, (40, 50, 3), dtype=torch.uint8).numpy()
         Image.fromarray(pixels).save(f"{name}.png")
-    return ["explain", "resnet20-cifar", "--weights", "net.safetensors", "one.png", "two.png"]
+    return ["explain", "cifar-resnet20", "--weights", "net.safetensors", "one.png", "two.png"]
 
 
 def test_one_method(given, tmp_path, capsys) -> None:
     assert main(given) == 0
-    assert Image.open(tmp_path / "explanation.png").size[0] > 500
+    with Image.open(tmp_path / "explanation.png") as written:
+        assert written.size[0] > 500
     said = capsys.readouterr().out
     assert "one: " in said
     assert "8 × 8" in said
@@ -50,11 +51,11 @@ def test_all_methods_on_one_sheet(given, tmp_path, capsys) -> None:
 
 def test_json(given, tmp_path, capsys) -> None:
     target = "2*dog - black-and-tan coonhound"
-    assert main([*given, "--json", "--target", target, "--layer", "layers.0", "--method", "layer-cam"]) == 0
+    assert main([*given, "--json", "--target", target, "--layer", "layer1.0", "--method", "layer-cam"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["image"] for line in lines] == ["one.png", "two.png"]
     assert lines[0]["target"] == "2 × (dog (1)) − black-and-tan coonhound (2)"
-    assert lines[0]["layers"] == ["layers.0"]
+    assert lines[0]["layers"] == ["layer1.0"]
     assert len(lines[0]["values"]) == lines[0]["grid"][0] == 32
     assert not (tmp_path / "explanation.png").exists()
 
@@ -64,10 +65,10 @@ def test_json(given, tmp_path, capsys) -> None:
     [
         (["--target", "7"], "3 numbers, 0 to 2; there is no class 7"),
         (["--target", "dgo"], "did you mean 'dog'"),
-        (["--layer", "fc"], "no spatial extent"),
+        (["--layer", "linear"], "no spatial extent"),
         (["--method", "grad-kam"], "did you mean"),
         (["--method", "attention"], "no attention to show; grad-cam"),
-        (["--method", "full-grad", "--layer", "layers"], "leave --layer out"),
+        (["--method", "full-grad", "--layer", "layer1"], "leave --layer out"),
         (["--option", "batch=2"], "no option of grad-cam is called 'batch'"),
         (["--method", "score-cam", "--option", "batch=two"], "batch is a whole number; got 'two'"),
         (["--method", "ablation-cam", "--option", "ablation=none"], "zero or mean or resample; got 'none'"),

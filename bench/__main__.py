@@ -25,6 +25,7 @@ BENCHES = (
     "startup",
     "inspection",
     "arithmetic",
+    "explain",
     "shapes_throughput",
     "augmentation",
     "data_loading",

@@ -19,5 +19,28 @@ METHODS: Registry[Callable[..., Heatmap]] = Registry(
     "method",
     package=__name__,
     table="METHODS",
-    families={},
+    families={
+        "cam": {"cam": "a linear head's class weights times the maps it averages"},
+        "cam_gradient": {
+            "grad-cam": "channels weighed by their mean gradient",
+            "grad-cam++": "positions weighed too, so that several objects count alike",
+            "xgrad-cam": "channels weighed by their gradient where they are active",
+            "hires-cam": "gradient times activation at every position",
+            "layer-cam": "positive gradients times activations; keeps detail in early layers",
+        },
+        "cam_score": {
+            "score-cam": "channels weighed by what the network says of what they show",
+            "ablation-cam": "channels weighed by what the target loses without them",
+        },
+        "cam_eigen": {
+            "eigen-cam": "the first principal component of a layer; asks no class",
+            "eigen-grad-cam": "the first principal component of gradient times activation",
+        },
+        "full_grad": {"full-grad": "input and biases of every layer times their gradients"},
+        "attention": {
+            "attention": "how much the class token attends to each patch, in one layer",
+            "attention-rollout": "attention followed through all layers; asks no class",
+            "attention-relevance": "attention followed as far as the target's gradient is positive",
+        },
+    },
 )

@@ -12,10 +12,11 @@ from pellucid.types.errors import InputError, unknown_name
 
 COMMANDS = {
     "demo": ("", "train on the embedded data, evaluate, write the report"),
-    "list": ("[models|datasets|recipes|tasks|metrics|studies]", "what there is"),
+    "list": ("[models|datasets|recipes|methods|…]", "what there is"),
     "train": ("RECIPE|MODEL [--data PATH] [--out RUN] [--resume]", "train a network into a run folder"),
     "evaluate": ("RUN|RECIPE|MODEL [--weights FILE] [--data PATH]", "measure a network on a test split"),
     "predict": ("RUN|RECIPE|MODEL [--weights FILE] IMAGES…", "what a trained network says of pictures"),
+    "explain": ("RUN|RECIPE|MODEL IMAGES… [--method NAME|all]", "where in pictures the evidence lies"),
     "inspect": ("RUN|MODEL [--graph FILE]", "the layers of a network: shapes, weights, costs; its graph"),
     "export": ("RUN|MODEL [--format FORMAT] [--weights FILE]", "a network for other programs: ONNX and more"),
     "study": ("NAME [--out FILE]", "a question answered by running networks side by side"),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pellucid.data import DATASETS
+from pellucid.explain import METHODS
 from pellucid.metrics import METRICS
 from pellucid.models import MODELS
 from pellucid.recipes import RECIPES
@@ -22,6 +23,7 @@ KINDS: dict[str, Registry[Any]] = {
     "recipes": RECIPES,
     "tasks": TASKS,
     "metrics": METRICS,
+    "methods": METHODS,
     "studies": STUDIES,
 }
 

@@ -20,6 +20,28 @@ METHODS: Registry[Callable[..., Heatmap]] = Registry(
     package=__name__,
     table="METHODS",
     families={
+        "cam": {"cam": "a linear head's class weights times the maps it averages"},
+        "cam_gradient": {
+            "grad-cam": "channels weighed by their mean gradient",
+            "grad-cam++": "positions weighed too, so that several objects count alike",
+            "xgrad-cam": "channels weighed by their gradient where they are active",
+            "hires-cam": "gradient times activation at every position",
+            "layer-cam": "positive gradients times activations; keeps detail in early layers",
+        },
+        "cam_score": {
+            "score-cam": "channels weighed by what the network says of what they show",
+            "ablation-cam": "channels weighed by what the target loses without them",
+        },
+        "cam_eigen": {
+            "eigen-cam": "the first principal component of a layer; asks no class",
+            "eigen-grad-cam": "the first principal component of gradient times activation",
+        },
+        "full_grad": {"full-grad": "input and biases of every layer times their gradients"},
+        "attention": {
+            "attention": "how much the class token attends to each patch, in one layer",
+            "attention-rollout": "attention followed through all layers; asks no class",
+            "attention-relevance": "attention followed as far as the target's gradient is positive",
+        },
         "gradients": {
             "saliency": "the gradient of the score at the pixels",
             "input-x-gradient": "the gradient times the pixels' values",
@@ -35,6 +57,7 @@ METHODS: Registry[Callable[..., Heatmap]] = Registry(
             "guided-backpropagation": "positive gradients through rectifiers that are on (edge-like)",
             "deconvolution": "positive gradients through all rectifiers (edge-like)",
         },
+        "guided_grad_cam": {"guided-grad-cam": "guided back-propagation where Grad-CAM is positive"},
         "lrp": {"lrp": "the score, handed down layer by layer to the pixels"},
         "occlusion": {"occlusion": "how far the score falls when a window is hidden"},
         "rise": {"rise": "how far the score is higher when a pixel is seen, over random masks"},

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from pellucid import __version__
 from pellucid.explain.layers import Layer, LayerNames, layers_of
@@ -39,6 +38,10 @@ class Seen:
     activations: tuple[Tensor, ...] = ()
     gradients: tuple[Tensor, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def combining(self, combine: str) -> Options:
+        """The option "combine" of a method, where there is more than one layer to combine."""
+        return {"combine": combine} if len(self.layers) > 1 else {}
 
     def heatmap(
         self,
@@ -85,7 +88,8 @@ def look(
                 output = run(model, inputs)
             settled = target.settled(output)
             scores = settled(output)
-        found = seen.gradients_of(_sum(scores)) if gradients else {}
+            total = _sum(scores) if gradients else scores
+        found = seen.gradients_of(total) if gradients else {}
     keys = [(each.name, each.call) for each in layers]
     made = [seen.outputs[key] for key in keys]
     return Seen(
@@ -173,17 +177,6 @@ def heatmap(
         notes=notes,
         versions={"pellucid": __version__, "torch": str(torch.__version__)},
     )
-
-
-def resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Maps (b, h, w) or (b, c, h, w) on a finer or coarser grid over the same picture: bilinear between the
-    centres of cells, averaged where the grid gets coarser.
-    """
-    if maps.ndim == 3:
-        return resized(maps[:, None], size)[:, 0]
-    if tuple(maps.shape[-2:]) == size:
-        return maps
-    return F.interpolate(maps, size, mode="bilinear", align_corners=False, antialias=maps.shape[-2] > size[0])
 
 
 def _tracked(model: nn.Module, inputs: Tensor) -> tuple[Any, Tensor]:

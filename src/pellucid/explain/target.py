@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -223,8 +224,13 @@ def _single(output: Any) -> Tensor:
     return found.reshape(len(found), -1).sum(1)
 
 
+def spoken(name: str) -> str:
+    """A class's name as one says it: without ImageNet's number in front, with spaces."""
+    return re.sub(r"^n\d{8}[_ -]", "", name).replace("_", " ")
+
+
 def _name(number: int, classes: Sequence[str]) -> str:
-    return f"{classes[number]} ({number})" if 0 <= number < len(classes) else f"class {number}"
+    return f"{spoken(classes[number])} ({number})" if 0 <= number < len(classes) else f"class {number}"
 
 
 def _checked(found: Tensor, number: int) -> Tensor:

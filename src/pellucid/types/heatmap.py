@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -41,6 +42,14 @@ class Heatmap:
         one = slice(place, place + 1) if place != -1 else slice(-1, None)
         scores = {name: numbers[one] for name, numbers in self.scores.items()}
         return replace(self, values=self.values[one], targets=self.targets[one], scores=scores)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Heatmap]) -> Heatmap:
+        """Several batches of the same method and options, of pictures of one size, as one."""
+        scores = {name: tuple(n for each in parts for n in each.scores[name]) for name in parts[0].scores}
+        targets = tuple(target for each in parts for target in each.targets)
+        values = torch.cat([each.values for each in parts])
+        return replace(parts[0], values=values, targets=targets, scores=scores)
 
     @property
     def empty(self) -> tuple[bool, ...]:

@@ -124,11 +124,21 @@ class ColourScale:
         index = np.rint(np.clip(position, 0, 1) * (STEPS - 1)).astype(np.uint8)
         return np.where(finite, index, np.uint8(MISSING))
 
-    def rgba(self, values: ArrayLike) -> NDArray[np.uint8]:
-        """(…, 4) uint8; values that are not finite are transparent."""
+    def rgba(self, values: ArrayLike, *, fade: bool = False) -> NDArray[np.uint8]:
+        """(…, 4) uint8; values that are not finite are transparent, the others as `opacities` says."""
         colours = np.zeros((256, 4), np.uint8)
-        colours[:STEPS, :3], colours[:STEPS, 3] = palette(self.kind), 255
+        colours[:STEPS, :3], colours[:, 3] = palette(self.kind), self.opacities(fade)
         return colours[self.indices(values)]
+
+    def opacities(self, fade: bool = False) -> NDArray[np.uint8]:
+        """(256,) the opacity of each palette index, 255 for opaque. With `fade` it grows with the distance
+        from the scale's zero, or lower end, where nothing is to be seen.
+        """
+        found = np.zeros(256, np.uint8)
+        ends = (-1, 1) if self.kind == "signed" else (0, 1)
+        strength = np.abs(np.linspace(*ends, STEPS)) ** 0.8 if fade else np.ones(STEPS)
+        found[:STEPS] = np.rint(255 * strength)
+        return found
 
     def css(self, stops: int = 9) -> str:
         """The scale from left to right as a CSS gradient."""

@@ -62,12 +62,15 @@ class Image:
 
 @dataclass(frozen=True, eq=False)
 class Heat:
-    """A map: `values` (h, w) through a colour scale, row 0 on top, over `extent`. `opacity` in [0, 1]."""
+    """A map: `values` (h, w) through a colour scale, row 0 on top, over `extent`. `opacity` in [0, 1] is that
+    of the whole; with `fade` values near the scale's zero, or lower end, let through what lies below.
+    """
 
     values: Array
     scale: ColourScale
     extent: Bounds | None = None
     opacity: float = 1.0
+    fade: bool = False
 
     def __post_init__(self) -> None:
         _check(self.values.ndim == 2, "values (h, w)", self.values.shape)

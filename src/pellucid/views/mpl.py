@@ -59,7 +59,7 @@ def _image(axes: Axes, mark: Image) -> None:
 
 
 def _heat(axes: Axes, mark: Heat) -> None:
-    _picture(axes, mark.scale.rgba(mark.values), mark.bounds(), mark.opacity)
+    _picture(axes, mark.scale.rgba(mark.values, fade=mark.fade), mark.bounds(), mark.opacity)
 
 
 def _tiles(axes: Axes, mark: Tiles) -> None:
@@ -194,6 +194,9 @@ def draw(figure: Figure, axes: Axes | Sequence[Axes] | None = None) -> Canvas:
     canvas = _canvas(given[0])
     if axes is None and figure.title:
         canvas.suptitle(figure.title, x=0.02, ha="left", fontsize=12, fontweight="bold", color=light("ink"))
+    if axes is None and figure.caption:
+        words = textwrap.fill(figure.caption, 76 if columns == 1 else 120)
+        canvas.supxlabel(words, x=0.02, ha="left", fontsize=8, color=light("muted"))
     return canvas
 
 

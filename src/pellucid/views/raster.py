@@ -18,13 +18,15 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
     return _file(PIL.Image.fromarray(np.ascontiguousarray(pixels)))
 
 
-def scaled_png(values: NDArray[np.floating], scale: ColourScale) -> bytes:
-    """(h, w) numbers through a scale; a palette picture, a byte a pixel before compression."""
+def scaled_png(values: NDArray[np.floating], scale: ColourScale, *, fade: bool = False) -> bytes:
+    """(h, w) numbers through a scale; a palette picture, a byte a pixel before compression. With `fade` those
+    near the scale's zero are transparent.
+    """
     picture = PIL.Image.fromarray(scale.indices(values))
     colours = np.zeros((256, 3), np.uint8)
     colours[:STEPS] = palette(scale.kind)
     picture.putpalette(colours.tobytes())
-    return _file(picture, transparency=MISSING)
+    return _file(picture, transparency=scale.opacities(fade=True).tobytes() if fade else MISSING)
 
 
 def sheet(tiles: Tiles) -> bytes:
@@ -47,7 +49,7 @@ def data_uri(content: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(content).decode()
 
 
-def _file(picture: PIL.Image.Image, transparency: int | None = None) -> bytes:
+def _file(picture: PIL.Image.Image, transparency: int | bytes | None = None) -> bytes:
     stream = io.BytesIO()
     options = {} if transparency is None else {"transparency": transparency}
     picture.save(stream, "PNG", optimize=True, **options)

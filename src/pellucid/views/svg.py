@@ -77,7 +77,7 @@ def _image(mark: Image, surface: Surface) -> str:
 
 def _heat(mark: Heat, surface: Surface) -> str:
     place = surface.rectangle(mark.bounds())
-    return _picture(scaled_png(mark.values, mark.scale), place, opacity=mark.opacity)
+    return _picture(scaled_png(mark.values, mark.scale, fade=mark.fade), place, opacity=mark.opacity)
 
 
 def _tiles(mark: Tiles, surface: Surface) -> str:

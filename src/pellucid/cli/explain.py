@@ -29,6 +29,7 @@ from pellucid.recipes.fitting import InputSettings
 from pellucid.runs.atomic import write_file
 from pellucid.runs.log import json_text
 from pellucid.types.batch import Batch
+from pellucid.types.data_info import Preprocessing
 from pellucid.types.errors import InputError
 from pellucid.types.heatmap import Heatmap
 from pellucid.views.explanation import contact_sheet, details, explanation, record, summary_table
@@ -95,9 +96,10 @@ def main(arguments: Sequence[str]) -> int:
     settle(network.model, fitting(network.model, inputs[:1]), target)
     heatmaps, left_out = [], {}
     for name, method in methods.items():
+        settings = options[name] | _where(method, call.layer, preprocessing)
         with _told(name, quiet=len(methods) == 1):
             try:
-                heatmaps.append(_explained(method, network.model, inputs, target, options[name], call.layer))
+                heatmaps.append(_explained(method, network.model, inputs, target, settings))
             except InputError as error:
                 if call.method != "all":
                     raise
@@ -128,14 +130,18 @@ def _explained(
     model: nn.Module,
     inputs: Tensor,
     target: Target,
-    options: Mapping[str, Any],
-    layer: tuple[str, ...],
+    settings: Mapping[str, Any],
 ) -> Heatmap:
     """A few pictures at a time, so that memory does not grow with their number."""
-    chosen: dict[str, Any] = dict(options)
-    if layer and "layer" in inspect.signature(method).parameters:
-        chosen["layer"] = layer[0] if len(layer) == 1 else layer
-    return Heatmap.joined([method(model, part, target, **chosen) for part in torch.split(inputs, AT_ONCE)])
+    return Heatmap.joined([method(model, part, target, **settings) for part in torch.split(inputs, AT_ONCE)])
+
+
+def _where(method: Method, layer: tuple[str, ...], preprocessing: Preprocessing) -> dict[str, Any]:
+    """What a method is told that its options do not say: where to look, and what pixels are to it."""
+    given: dict[str, Any] = {"preprocessing": preprocessing}
+    if layer:
+        given["layer"] = layer[0] if len(layer) == 1 else layer
+    return {name: value for name, value in given.items() if name in inspect.signature(method).parameters}
 
 
 @contextmanager

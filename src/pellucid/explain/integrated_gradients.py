@@ -9,7 +9,6 @@ the numerical integral is, so it decides how many steps are taken.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -30,101 +29,100 @@ def integrated_gradients(
     inputs: Tensor,
     target: Target | None = None,
     *,
-    baselines: tuple[str, ...] = ("mean",),
+    baselines: str = "mean",
     steps: int = 32,
     tolerance: float = 0.05,
     most_steps: int = 256,
     precision: Literal["full", "bf16"] = "full",
-    at_once: int = AT_ONCE,
+    batch: int = AT_ONCE,
     preprocessing: Preprocessing | None = None,
     seed: int = 0,
 ) -> Heatmap:
-    """Σ_channels IG, the mean over `baselines` (see `explain.baselines`).
+    """Σ_channels IG, the mean over `baselines`: names of `explain.baselines`, such as "black+white".
 
-    Begins with `steps` points of Gauss and Legendre and doubles them, up to `most_steps`, until Σ IG differs
-    from f(x) − f(x') by at most `tolerance` of it, or of 1 % of |f(x)| where that is more, for every picture.
-    `at_once` pictures run together, so memory does not grow with the steps. `precision` bf16 is faster on
-    some devices; where its result is not complete within the tolerance, it is taken in full.
+    Begins with `steps` points of Gauss and Legendre and doubles them, up to `most_steps`, for those pictures
+    of which Σ IG differs from f(x) − f(x') by more than `tolerance` of it, or of 1 % of |f(x)| where that is
+    more. `batch` pictures run together, so memory does not grow with the steps. `precision` bf16 is faster on
+    some devices; a picture whose result is not complete with it is computed in full.
     """
-    if not baselines or steps < 1 or tolerance <= 0:
+    if not baselines or steps < 1 or tolerance <= 0 or batch < 1:
         raise InputError(
-            "expected at least one baseline and one step, and a tolerance above 0; "
-            f"got {baselines}, {steps} and {tolerance:g}"
+            "expected at least one baseline, step and picture at once, and a tolerance above 0; "
+            f"got {baselines!r}, {steps}, {batch} and {tolerance:g}"
         )
     with pictures_alone(model, inputs, target) as seen:
-        ends = [baseline(seen.inputs, name, preprocessing, seed) for name in baselines]
-        path = _Path(model, seen, at_once, precision == "bf16")
-        found = [path.integral(end, steps, max(steps, most_steps), tolerance) for end in ends]
-    total = torch.stack([each.values for each in found]).mean(0)
-    error = torch.stack([each.error for each in found]).amax(0)
-    taken = max(each.steps for each in found)
-    notes = ["signed, and relative to the baseline: " + ", ".join(baselines)]
+        paths = [
+            _Path(model, seen, baseline(seen.inputs, name.strip(), preprocessing, seed), batch)
+            for name in baselines.split("+")
+        ]
+        for path in paths:
+            path.follow(steps, max(steps, most_steps), tolerance, half=precision == "bf16")
+    error = torch.stack([path.error for path in paths]).amax(0)
+    taken = torch.stack([path.steps for path in paths]).amax(0)
+    notes = [f"relative to the baseline: {baselines}"]
     if float(error.max()) > tolerance:
         notes.append(
-            f"not complete: with {taken} steps the sum is still off by {float(error.max()):.0%} of the "
-            f"score's change; more steps may help"
+            f"not complete: after {int(taken.max())} steps a sum is still off by {float(error.max()):.0%} of "
+            "the score's change"
         )
-    if any(each.widened for each in found):
-        notes.append("bf16 was not exact enough here; computed in full precision")
+    if any(path.widened for path in paths):
+        notes.append("bf16 was not exact enough; computed in full precision")
     options: Options = {
-        "baselines": ", ".join(baselines),
-        "steps": taken,
+        "baselines": baselines,
+        "steps": steps,
         "tolerance": tolerance,
         "most_steps": most_steps,
         "precision": precision,
         "seed": seed,
     }
-    scores = {"completeness error": error, "change": torch.stack([each.change for each in found]).mean(0)}
-    return seen.heatmap(total, "integrated-gradients", options=options, scores=scores, notes=tuple(notes))
+    scores = {
+        "change": torch.stack([path.change for path in paths]).mean(0),
+        "completeness error": error,
+        "steps": taken,
+    }
+    values = torch.stack([path.values for path in paths]).mean(0)
+    return seen.heatmap(values, "integrated-gradients", options=options, scores=scores, notes=tuple(notes))
 
 
-@dataclass(frozen=True, eq=False)
-class _Integral:
-    """`values` (b, h, w); `error` (b,) of completeness, in parts of `change` = f(x) − f(x')."""
-
-    values: Tensor
-    change: Tensor
-    error: Tensor
-    steps: int
-    widened: bool
-
-
-@dataclass(frozen=True, eq=False)
 class _Path:
-    model: nn.Module
-    seen: Seen
-    at_once: int
-    half: bool
+    """From one baseline to the pictures: `values` (b, h, w); `error` (b,) of completeness, in parts of
+    `change` = f(x) − f(x'); and the `steps` (b,) that were taken.
+    """
 
-    def integral(self, end: Tensor, steps: int, most: int, tolerance: float) -> _Integral:
-        """From `end` to the pictures, with as many steps as it takes."""
-        rows = torch.arange(len(end), device=end.device)
-        change = self.seen.scores - scores_of(self.model, end, self.seen.settled, rows)
-        scale = torch.maximum(change.abs(), 0.01 * self.seen.scores.abs()).clamp(min=1e-12)
-        half = self.half
-        while True:
-            values = self._summed(end, steps, half)
-            error = (values.sum((1, 2)) - change).abs() / scale
-            if float(error.max()) <= tolerance or (steps * 2 > most and not half):
-                return _Integral(values, change, error, steps, self.half and not half)
-            if steps * 2 > most:
-                half = False
-            else:
-                steps *= 2
+    def __init__(self, model: nn.Module, seen: Seen, end: Tensor, batch: int) -> None:
+        self._model, self._seen, self._end, self._batch = model, seen, end, batch
+        count, height, width = len(end), *end.shape[2:]
+        everyone = torch.arange(count, device=end.device)
+        self.change = seen.scores - scores_of(model, end, seen.settled, everyone)
+        self.values = torch.zeros(count, height, width, device=end.device)
+        self.error, self.steps = self.change.abs(), torch.zeros_like(everyone)
+        self.widened = False
 
-    def _summed(self, end: Tensor, steps: int, half: bool) -> Tensor:
-        pictures = self.seen.inputs
+    def follow(self, steps: int, most: int, tolerance: float, *, half: bool) -> None:
+        """With as many steps as each picture takes; in bf16 first, if `half`."""
+        scale = torch.maximum(self.change.abs(), 0.01 * self._seen.scores.abs()).clamp(min=1e-12)
+        rows, count = torch.arange(len(scale), device=scale.device), steps
+        while len(rows) and count <= most:
+            self.values[rows] = self._integral(rows, count, half)
+            self.steps[rows] = count
+            self.error[rows] = (self.values[rows].sum((1, 2)) - self.change[rows]).abs() / scale[rows]
+            rows, count = rows[self.error[rows] > tolerance], 2 * count
+            if half and len(rows) and count > most:
+                half, count, self.widened = False, steps, True
+
+    def _integral(self, rows: Tensor, steps: int, half: bool) -> Tensor:
+        """Of pictures `rows`: their difference from the baseline times the mean gradient on the way."""
+        end, pictures = self._end[rows], self._seen.inputs[rows]
         points, weights = (
             torch.tensor(each, dtype=torch.float32, device=end.device) for each in _nodes(steps)
         )
-        slope = torch.zeros_like(end, dtype=torch.float32)
-        whole, difference = torch.arange(steps * len(end), device=end.device), pictures - end
-        for numbers in torch.split(whole, self.at_once):
-            step, rows = numbers.div(len(end), rounding_mode="floor"), numbers % len(end)
-            between = end[rows] + points[step].view(-1, 1, 1, 1).to(end.dtype) * difference[rows]
+        slope, difference = torch.zeros_like(end, dtype=torch.float32), pictures - end
+        for numbers in torch.split(torch.arange(steps * len(rows), device=end.device), self._batch):
+            step, place = numbers.div(len(rows), rounding_mode="floor"), numbers % len(rows)
+            between = end[place] + points[step].view(-1, 1, 1, 1).to(end.dtype) * difference[place]
             with torch.autocast(end.device.type, torch.bfloat16, enabled=half):
-                gradient, _ = input_gradients(self.model, between, self.seen.settled, rows)
-            slope.index_add_(0, rows, gradient * weights[step].view(-1, 1, 1, 1))
+                gradient, _ = input_gradients(self._model, between, self._seen.settled, rows[place])
+            slope.index_add_(0, place, gradient * weights[step].view(-1, 1, 1, 1))
         return (slope * difference.float()).sum(1)
 
 

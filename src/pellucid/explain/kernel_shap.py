@@ -33,7 +33,7 @@ def kernel_shap(
     parts: int = 50,
     samples: int = 500,
     hidden_by: str = "mean",
-    at_once: int = AT_ONCE,
+    batch: int = AT_ONCE,
     preprocessing: Preprocessing | None = None,
     seed: int = 0,
 ) -> Heatmap:
@@ -48,7 +48,7 @@ def kernel_shap(
         cover = baseline(seen.inputs, hidden_by, preprocessing, seed)
         values = [
             _of_picture(
-                model, seen, cover, place, superpixels(seen.inputs[place], parts), samples, seed, at_once
+                model, seen, cover, place, superpixels(seen.inputs[place], parts), samples, seed, batch
             )
             for place in range(len(seen.inputs))
         ]
@@ -66,19 +66,19 @@ def _of_picture(
     labels: Tensor,
     samples: int,
     seed: int,
-    at_once: int,
+    batch: int,
 ) -> tuple[Tensor, Tensor]:
     """The map (h, w) of one picture, and the score when all of it is hidden."""
     picture, hidden, count = seen.inputs[place], cover[place], int(labels.max()) + 1
     labels = labels.to(picture.device)
-    coalitions, weights = coalitions_of(count, samples, seed_of(seed, place))
+    coalitions, weights = coalitions_of(count, samples, seed_of(seed))
     present = torch.from_numpy(np.concatenate([np.zeros((1, count), bool), coalitions])).to(picture.device)
 
     def together(numbers: Tensor) -> Tensor:
         return torch.where(present[numbers][:, labels][:, None], picture, hidden)
 
     rows = torch.full((len(present),), place, device=picture.device)
-    scores = tried(model, seen.settled, rows, together, at_once)
+    scores = tried(model, seen.settled, rows, together, batch)
     gains = (scores[1:] - scores[0]).double().cpu().numpy()
     shares = shapley(coalitions, weights, gains, float(seen.scores[place] - scores[0]))
     each = torch.from_numpy(shares).float().to(picture.device) / torch.bincount(labels.flatten())

@@ -24,7 +24,7 @@ def occlusion(
     window: int = 0,
     stride: int = 0,
     hidden_by: str = "mean",
-    at_once: int = AT_ONCE,
+    batch: int = AT_ONCE,
     preprocessing: Preprocessing | None = None,
     seed: int = 0,
 ) -> Heatmap:
@@ -56,7 +56,7 @@ def occlusion(
                 made[place][area] = cover[number % count][area]
             return made
 
-        fall = seen.scores.repeat(len(corners)) - tried(model, seen.settled, rows, hidden, at_once)
+        fall = seen.scores.repeat(len(corners)) - tried(model, seen.settled, rows, hidden, batch)
     total, covered = torch.zeros(count, height, width, device=pictures.device), torch.zeros(height, width)
     for (y, x), falls in zip(corners, fall.view(len(corners), count), strict=True):
         total[:, y : y + window, x : x + window] += falls.view(-1, 1, 1)

@@ -27,7 +27,7 @@ def rise(
     cells: int = 7,
     keep: float = 0.5,
     hidden_by: str = "mean",
-    at_once: int = AT_ONCE,
+    batch: int = AT_ONCE,
     preprocessing: Preprocessing | None = None,
     seed: int = 0,
 ) -> Heatmap:
@@ -53,7 +53,7 @@ def rise(
             mask, row = drawn[numbers.div(count, rounding_mode="floor"), None], rows[numbers]
             return cover[row] + mask * (pictures[row] - cover[row])
 
-        scores = tried(model, seen.settled, rows, masked, at_once).view(masks, count)
+        scores = tried(model, seen.settled, rows, masked, batch).view(masks, count)
     weights = drawn.float()
     mean = scores.mean(0)
     above = torch.einsum("mb,mhw->bhw", scores - mean, weights) / weights.sum(0).clamp(min=1e-6)

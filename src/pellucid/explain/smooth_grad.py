@@ -54,8 +54,8 @@ def var_grad(
 def _moments(
     model: nn.Module, inputs: Tensor, target: Target | None, samples: int, noise: float, seed: int
 ) -> tuple[Seen, Tensor, Tensor]:
-    """The gradients' mean and variance over the copies. The noise of a copy depends on the seed, its number
-    and the picture's place in the batch, not on how many run together.
+    """The gradients' mean and variance over the copies. The noise of a copy depends on the seed and its
+    number: it is the same for all pictures.
     """
     if samples < 1 or noise < 0:
         raise InputError(f"expected at least one sample and noise from 0 on; got {samples} and {noise:g}")
@@ -69,7 +69,7 @@ def _moments(
         for start in range(0, len(places), AT_ONCE):
             chosen = places[start : start + AT_ONCE]
             rows = torch.tensor([picture for _, picture in chosen], device=pictures.device)
-            drawn = torch.stack([_normal(pictures[0].shape, seed_of(seed, *place)) for place in chosen])
+            drawn = torch.stack([_normal(pictures[0].shape, seed_of(seed, copy)) for copy, _ in chosen])
             noisy = pictures[rows] + (spread[rows].view(-1, 1, 1, 1) * drawn.to(pictures.device)).to(
                 pictures.dtype
             )

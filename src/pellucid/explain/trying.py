@@ -19,13 +19,13 @@ def tried(
     settled: Settled,
     rows: Tensor,
     altered: Callable[[Tensor], Tensor],
-    at_once: int = AT_ONCE,
+    batch: int = AT_ONCE,
 ) -> Tensor:
     """The scores (n,) of n altered pictures, number i a version of picture `rows[i]`. `altered` makes those
     with the numbers it is given, (k,) → (k, c, h, w), when it is their turn.
     """
     scores = [
         scores_of(model, altered(numbers), settled, rows[numbers])
-        for numbers in torch.split(torch.arange(len(rows), device=rows.device), at_once)
+        for numbers in torch.split(torch.arange(len(rows), device=rows.device), batch)
     ]
     return torch.cat(scores)

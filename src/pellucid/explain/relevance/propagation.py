@@ -163,9 +163,9 @@ class Propagation(Overriding):
 
     def _take(self, relevance: Tensor, given: Sequence[Tensor]) -> None:
         """Note for each picture what of `relevance` was not given on."""
-        self.taken += self._by_picture(relevance)
+        self.taken = self.taken + self._by_picture(relevance)
         for each in given:
-            self.taken -= self._by_picture(each)
+            self.taken = self.taken - self._by_picture(each)
 
     def _by_picture(self, relevance: Tensor) -> Tensor:
         batch = len(self.taken)

@@ -22,7 +22,7 @@ def ranks(maps: Tensor) -> Tensor:
     """
     flat = maps.flatten(1)
     mixed = torch.randperm(flat.shape[1], generator=torch.Generator().manual_seed(0)).to(flat.device)
-    order = mixed[flat[:, mixed].argsort(1, descending=True, stable=True)]
+    order = mixed[flat[:, mixed].sort(dim=1, descending=True, stable=True).indices]
     places = torch.empty_like(order)
     places.scatter_(1, order, torch.arange(flat.shape[1], device=flat.device).expand_as(order))
     return places.reshape(maps.shape)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, identity
-from scipy.sparse.linalg import spsolve
+from scipy.sparse.linalg import splu
 from torch import Tensor, nn
 
 from pellucid.explain.faithfulness.order import ranks
@@ -43,7 +43,7 @@ def imputed(picture: Tensor, gone: NDArray[np.bool_], noise: float, seed: int) -
     weights, known = np.zeros(len(y)), np.zeros((len(y), len(values)))
     rows, columns, entries = [], [], []
     for (down, right), weight in NEIGHBOURS.items():
-        there = (0 <= y + down) & (y + down < height) & (0 <= x + right) & (x + right < width)
+        there = (y + down >= 0) & (y + down < height) & (x + right >= 0) & (x + right < width)
         at = np.nonzero(there)[0]
         neighbour = (y[at] + down, x[at] + right)
         weights[at] += weight
@@ -57,7 +57,7 @@ def imputed(picture: Tensor, gone: NDArray[np.bool_], noise: float, seed: int) -
     # A grain of the picture's mean keeps the system regular where nothing is left of the picture.
     system = (identity(len(y)) * (1 + 1e-6) - between).tocsc()
     mean = values.mean((1, 2))
-    solved = spsolve(system, known / weights[:, None] + 1e-6 * mean).reshape(len(y), -1)
+    solved = splu(system, permc_spec="MMD_AT_PLUS_A").solve(known / weights[:, None] + 1e-6 * mean)
     drawn = np.random.default_rng(seed).normal(size=solved.shape) * noise * values.std((1, 2))
     values[:, y, x] = (solved + drawn).T
     return torch.from_numpy(values).to(picture)

@@ -24,6 +24,7 @@ from bench.measure import Options, Summary, Work, interleave, summarise
 BENCHES = (
     "startup",
     "inspection",
+    "explain",
     "shapes_throughput",
     "augmentation",
     "data_loading",

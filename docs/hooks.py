@@ -117,6 +117,22 @@ def _tasks(_: str) -> str:
     return _table(("name", "what it asks"), [(f"`{name}`", TASKS.summary(name)) for name in TASKS])
 
 
+def _methods(_: str) -> str:
+    from pellucid.explain import METHODS
+
+    blocks = []
+    for name in METHODS:
+        method = METHODS[name]
+        parameters = inspect.signature(method).parameters.values()
+        options = [each for each in parameters if each.kind is each.KEYWORD_ONLY]
+        rows = [(f"`{each.name}`", f"`{each.annotation}`", f"`{each.default}`") for each in options]
+        table = _table(("option", "is", "by default"), rows).replace(" | None", "").replace("`None`", "–")
+        about = _prose(inspect.getdoc(method) or "")
+        where = f"`{method.__module__}.{method.__name__}`"
+        blocks.append(f"## {name}\n\n{where}: {METHODS.summary(name)}.\n\n{about}\n\n{table}")
+    return "\n\n".join(blocks)
+
+
 PARTS: Mapping[str, Callable[[str], str]] = {
     "help": _help,
     "recipes": _recipes,
@@ -124,6 +140,7 @@ PARTS: Mapping[str, Callable[[str], str]] = {
     "metrics": _metrics,
     "datasets": _datasets,
     "tasks": _tasks,
+    "methods": _methods,
 }
 
 

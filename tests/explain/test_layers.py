@@ -1,0 +1,167 @@
+"""Where methods look: the layer that is chosen, on networks of many kinds, and tokens laid out as a grid."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import timm
+import torch
+import torchvision
+from torch import Tensor, nn
+
+from pellucid.explain.cam_gradient import grad_cam, layer_cam
+from pellucid.explain.layers import layers_of
+from pellucid.explain.looking import look
+from pellucid.explain.target import class_logit, likeliest
+from pellucid.explain.target_detection import detection
+from pellucid.inspection.grid import Grid, grid_of
+from pellucid.types.errors import InputError
+
+EXPECTED = {
+    "torchvision/resnet18": ("layer4", "2 × 3"),
+    "torchvision/squeezenet1_0": ("features", "3 × 5"),
+    "torchvision/densenet121": ("features", "2 × 3"),
+    "torchvision/mobilenet_v3_small": ("features", "2 × 3"),
+    "torchvision/convnext_tiny": ("features", "2 × 3"),
+    "torchvision/swin_t": ("norm", "2 × 3"),
+    "timm/convnext_atto": ("stages", "2 × 3"),
+    "timm/vit_tiny_patch16_224": ("blocks.11.norm1", "4 × 6 tokens after 1 further"),
+    "timm/deit_tiny_distilled_patch16_224": ("blocks.11.norm1", "4 × 6 tokens after 2 further"),
+    "timm/vit_small_patch16_dinov3": ("norm", "4 × 6 tokens after 5 further"),  # averages its patches
+    "timm/swin_tiny_patch4_window7_224": ("norm", "2 × 3"),
+}
+
+
+def network(name: str) -> nn.Module:
+    library, _, name = name.partition("/")
+    if library == "torchvision":
+        return getattr(torchvision.models, name)()
+    options = {"img_size": (64, 96)} if "vit" in name or "deit" in name or "swin" in name else {}
+    return timm.create_model(name, pretrained=False, num_classes=7, **options)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_the_layer_is_chosen(name: str) -> None:
+    torch.manual_seed(0)
+    model = network(name)
+    for layer in model.modules():
+        if isinstance(layer, nn.Linear):  # some heads begin at zero, on which nothing depends
+            nn.init.normal_(layer.weight, std=0.05)
+    seen = look(model, torch.randn(1, 3, 64, 96))
+    assert (seen.layers[0].address, str(seen.layers[0].grid)) == EXPECTED[name]
+    assert seen.activations[0].shape == seen.gradients[0].shape
+    assert bool(seen.gradients[0].flatten(1).any(1).all())
+
+
+def test_patch_tokens_after_the_last_attention_have_no_say(vit: nn.Module, pictures: Tensor) -> None:
+    """What a plausible choice gives: nothing at all, and it is said."""
+    assert layers_of(vit, pictures, likeliest())[0].address == "encoder.layers.encoder_layer_1.ln_1"
+    assert grad_cam(vit, pictures, layer="encoder.layers.encoder_layer_1.ln_2").empty == (True,) * 3
+    assert grad_cam(vit, pictures, layer="encoder.ln").empty == (True,) * 3
+
+
+def test_tokens_lie_row_by_row(vit: nn.Module, pictures: Tensor) -> None:
+    seen = look(vit, pictures, gradients=False, layer="encoder.dropout")
+    patches = vit.conv_proj(pictures) + vit.encoder.pos_embedding[0, 1:].T.reshape(16, 4, 4)
+    torch.testing.assert_close(seen.activations[0], patches.detach())
+    maps = seen.activations[0]
+    whole = torch.cat([torch.zeros(3, 1, 16), maps.flatten(2).transpose(1, 2)], 1)
+    grid = seen.layers[0].grid
+    torch.testing.assert_close(grid.values(grid.maps(whole), whole), whole)
+
+
+@pytest.mark.parametrize(
+    ("shape", "picture", "expected"),
+    [
+        ((1, 512, 7, 7), (224, 224), Grid("channels first", (7, 7))),
+        ((1, 7, 7, 768), (224, 224), Grid("channels last", (7, 7))),
+        ((1, 8, 3, 8), (48, 128), Grid("channels first", (3, 8))),
+        ((1, 3, 8, 8), (48, 128), Grid("channels last", (3, 8))),
+        ((1, 20, 4, 22), (28, 100), Grid("channels first", (4, 22))),  # unpadded convolutions
+        ((1, 512, 1, 1), (224, 224), None),
+        ((1, 12, 197, 64), (224, 224), None),  # heads, tokens, channels
+        ((1, 1000), (224, 224), None),
+        ((1, 1, 768), (224, 224), None),
+    ],
+)
+def test_maps_are_told_from_shapes(shape, picture, expected) -> None:
+    assert grid_of(shape, picture) == expected
+
+
+def test_tokens_that_fit_no_map_are_refused() -> None:
+    made = [(1, 64, 16, 16), (1, 768, 14, 14)]
+    assert grid_of((1, 197, 768), (224, 224), made) == Grid("tokens", (14, 14), 1)
+    with pytest.raises(InputError, match="fit none of the maps"):
+        grid_of((1, 150, 768), (224, 224), made)
+    with pytest.raises(InputError, match="no map"):
+        grid_of((1, 197, 768), (224, 224))
+
+
+def test_a_layer_that_is_no_map_is_refused_with_another(averaged: nn.Module, pictures: Tensor) -> None:
+    with pytest.raises(InputError, match=r"fc gives 5 for a picture.*body is the last layer that is a map"):
+        grad_cam(averaged, pictures, layer="fc")
+    with pytest.raises(InputError, match="no layer is called 'boddy'; did you mean 'body"):
+        grad_cam(averaged, pictures, layer="boddy")
+    with pytest.raises(InputError, match="relu#2 gives no tensor"):
+        grad_cam(averaged, pictures, layer="relu#2")
+    with pytest.raises(InputError, match="has no layer that is still a map"):
+        grad_cam(nn.Sequential(nn.Flatten(), nn.Linear(768, 3)), pictures)
+
+
+def test_the_calls_of_a_module_used_twice_are_two_layers(averaged: nn.Module, pictures: Tensor) -> None:
+    one, two = (look(averaged, pictures, layer=name) for name in ("relu", "relu#1"))
+    assert (one.layers[0].address, two.layers[0].address) == ("relu", "relu#1")
+    torch.testing.assert_close(one.gradients[0], 2 * two.gradients[0])
+
+
+def test_another_structure_is_looked_at_anew(pictures: Tensor) -> None:
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)
+    )
+    assert look(model, pictures).layers[0].address == "1"
+    model[1] = nn.Sequential(nn.ReLU(), nn.Conv2d(4, 4, 3), nn.GELU())
+    assert look(model, pictures).layers[0].address == "1"
+    assert look(model, pictures).activations[0].shape == (3, 4, 12, 12)
+
+
+def test_a_detector_s_box() -> None:
+    torch.manual_seed(0)
+    model = torchvision.models.detection.fasterrcnn_mobilenet_v3_large_320_fpn(
+        weights=None, weights_backbone=None, num_classes=3, min_size=64, max_size=64, box_score_thresh=0.0
+    ).eval()
+    x = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        found = model(x)[0]
+    box, label = tuple(found["boxes"][0].tolist()), int(found["labels"][0])
+    heatmap = layer_cam(model, x, detection(box, label), layer=["backbone.body.13", "backbone.body.16"])
+    assert heatmap.scores["target"][0] >= float(found["scores"][0]) - 1e-5
+    assert not heatmap.empty[0]
+    assert not grad_cam(model, x, detection(box, label)).empty[0]
+
+
+def test_several_threads_see_only_themselves(averaged: nn.Module, pictures: Tensor) -> None:
+    expected = [grad_cam(averaged, pictures, class_logit(number)).values for number in range(5)]
+
+    def right(turn: int) -> bool:
+        found = grad_cam(averaged, pictures, class_logit(turn % 5)).values
+        return torch.equal(found, expected[turn % 5])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(right, range(36)))
+
+
+def test_segmentation_s_dict_of_outputs(pictures: Tensor) -> None:
+    class Segments(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body, self.head = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 4, 1)
+
+        def forward(self, x: Tensor) -> dict[str, Tensor]:
+            y = self.head(self.body(x).relu())
+            return {"out": y, "aux": -y}
+
+    found = grad_cam(Segments(), pictures)
+    assert found.layers == ("body",)  # the head gives the classes' scores
+    assert all("where it is said" in target for target in found.targets)
+    assert "'out' is taken for its answer" in found.notes[0]

@@ -22,6 +22,7 @@ from pellucid.data.decode import load_picture
 from pellucid.data.loading import normalise
 from pellucid.data.settings import PictureSettings
 from pellucid.explain import METHODS
+from pellucid.explain.faithfulness.check import judge
 from pellucid.explain.running import fitting, settle
 from pellucid.explain.target import Target, likeliest
 from pellucid.explain.target_text import parse_target
@@ -77,6 +78,10 @@ class Call:
     """A file with the names of its classes, one a line, in the order of its outputs; by default as the
     weights say.
     """
+    check: bool = False
+    """Score each map, and a random one beside it: how the network takes it when what the map points at is
+    taken away, or is all there is (deletion, insertion, ROAD, infidelity).
+    """
     json: bool = False
     """Print as JSON, one object a picture and method; then a picture is written only if --out is given."""
     model: InputSettings = field(default_factory=InputSettings)
@@ -94,12 +99,14 @@ def main(arguments: Sequence[str]) -> int:
     inputs = normalise(Batch(pictures, torch.empty(0), torch.arange(len(pictures))), preprocessing).inputs
     # What is wrong with the network, the pictures or the target is wrong for every method.
     settle(network.model, fitting(network.model, inputs[:1]), target)
+    judged = judge(network.model, inputs, target if call.target else None) if call.check else None
     heatmaps, left_out = [], {}
     for name, method in methods.items():
         settings = options[name] | _where(method, call.layer, preprocessing)
         with _told(name, quiet=len(methods) == 1):
             try:
-                heatmaps.append(_explained(method, network.model, inputs, target, settings))
+                made = _explained(method, network.model, inputs, target, settings)
+                heatmaps.append(judged.check(made).beside(made) if judged else made)
             except InputError as error:
                 if call.method != "all":
                     raise

@@ -14,6 +14,9 @@ STUDIES: Registry[type[Study]] = Registry(
     package=__name__,
     table="STUDIES",
     families={
+        "faithfulness": {
+            "faithfulness": "which explanations are true of a network, over a data set, beside random maps",
+        },
         "initialisation": {
             "initialisation": "how far signals and gradients come, by how weights begin and by activation",
         },

@@ -23,12 +23,14 @@ class Findings:
     table: Table
     figure: Figure
     numbers: Mapping[str, Any]
+    drawn: str = "By depth"
+    """The heading of the picture."""
 
     def page(self) -> Page:
         return Page(
             self.title,
             self.words,
-            (Section("By depth", (self.figure,)), Section("In numbers", (self.table,))),
+            (Section(self.drawn, (self.figure,)), Section("In numbers", (self.table,))),
         )
 
 

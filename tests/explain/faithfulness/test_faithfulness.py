@@ -9,7 +9,7 @@ from tests.explain.networks import Small, pictures
 from torch import Tensor, nn
 
 from pellucid.explain.baselines import baseline
-from pellucid.explain.faithfulness.check import BETTER, check, judge
+from pellucid.explain.faithfulness.check import BETTER, Effort, check, judge
 from pellucid.explain.faithfulness.curves import area, deletion_curve, insertion_curve
 from pellucid.explain.faithfulness.order import ranks
 from pellucid.explain.faithfulness.pointing import masks_of_boxes, pointing_game
@@ -67,15 +67,17 @@ def test_curves_are_a_loop_over_pixels() -> None:
 
 def test_the_true_map_beats_a_random_one_and_its_negative_loses() -> None:
     model, x = Linear(), pictures(4, 8)
-    found = check(model, x, heatmap(truth(model, x), (8, 8)), TARGET, steps=16)
+    found = check(model, x, heatmap(truth(model, x), (8, 8)), TARGET, Effort(steps=16))
     assert set(found.scores) == set(BETTER)
+    beside = found.beside(heatmap(truth(model, x), (8, 8)))
+    assert beside[1].scores["deletion of a random map"] == (found.random["deletion"][1],)
     for name in ("deletion", "infidelity"):
         assert all(found.better(name)), name
     assert max(found.scores["infidelity"]) < 1e-3  # the definition: it foretells every fall
     assert min(found.random["infidelity"]) > 0.05
-    worst = check(model, x, heatmap(-truth(model, x), (8, 8)), TARGET, steps=16, names=("deletion", "road"))
+    worst = check(model, x, heatmap(-truth(model, x), (8, 8)), TARGET, Effort(("deletion", "road"), 16))
     assert not any(worst.better("deletion"))
-    best = check(model, x, heatmap(truth(model, x), (8, 8)), TARGET, names=("road",))
+    best = check(model, x, heatmap(truth(model, x), (8, 8)), TARGET, Effort(("road",)))
     assert np.mean(best.scores["road"]) > np.mean(best.random["road"]) > np.mean(worst.scores["road"])
 
 
@@ -89,7 +91,7 @@ def test_a_probability_is_judged_where_no_target_is_given() -> None:
     with pytest.raises(InputError, match="2 pictures of 9×9; got 2 of 8×8"):
         check(model, x, heatmap(torch.rand(2, 4, 4), (9, 9)))
     with pytest.raises(InputError, match="did you mean 'deletion'"):
-        check(model, x, heatmap(torch.rand(2, 4, 4), (8, 8)), names=("deletions",))
+        Effort(("deletions",))
 
 
 def test_equal_values_are_not_taken_in_reading_order() -> None:

@@ -22,6 +22,7 @@ from pellucid.data.decode import load_picture
 from pellucid.data.loading import normalise
 from pellucid.data.settings import PictureSettings
 from pellucid.explain import METHODS
+from pellucid.explain.faithfulness.check import judge
 from pellucid.explain.running import fitting, settle
 from pellucid.explain.target import Target, likeliest
 from pellucid.explain.target_text import parse_target
@@ -29,6 +30,7 @@ from pellucid.recipes.fitting import InputSettings
 from pellucid.runs.atomic import write_file
 from pellucid.runs.log import json_text
 from pellucid.types.batch import Batch
+from pellucid.types.data_info import Preprocessing
 from pellucid.types.errors import InputError
 from pellucid.types.heatmap import Heatmap
 from pellucid.views.explanation import contact_sheet, details, explanation, record, summary_table
@@ -76,6 +78,10 @@ class Call:
     """A file with the names of its classes, one a line, in the order of its outputs; by default as the
     weights say.
     """
+    check: bool = False
+    """Score each map, and a random one beside it: how the network takes it when what the map points at is
+    taken away, or is all there is (deletion, insertion, ROAD, infidelity).
+    """
     json: bool = False
     """Print as JSON, one object a picture and method; then a picture is written only if --out is given."""
     model: InputSettings = field(default_factory=InputSettings)
@@ -93,11 +99,14 @@ def main(arguments: Sequence[str]) -> int:
     inputs = normalise(Batch(pictures, torch.empty(0), torch.arange(len(pictures))), preprocessing).inputs
     # What is wrong with the network, the pictures or the target is wrong for every method.
     settle(network.model, fitting(network.model, inputs[:1]), target)
+    judged = judge(network.model, inputs, target if call.target else None) if call.check else None
     heatmaps, left_out = [], {}
     for name, method in methods.items():
+        settings = options[name] | _where(method, call.layer, preprocessing)
         with _told(name, quiet=len(methods) == 1):
             try:
-                heatmaps.append(_explained(method, network.model, inputs, target, options[name], call.layer))
+                made = _explained(method, network.model, inputs, target, settings)
+                heatmaps.append(judged.check(made).beside(made) if judged else made)
             except InputError as error:
                 if call.method != "all":
                     raise
@@ -128,14 +137,18 @@ def _explained(
     model: nn.Module,
     inputs: Tensor,
     target: Target,
-    options: Mapping[str, Any],
-    layer: tuple[str, ...],
+    settings: Mapping[str, Any],
 ) -> Heatmap:
     """A few pictures at a time, so that memory does not grow with their number."""
-    chosen: dict[str, Any] = dict(options)
-    if layer and "layer" in inspect.signature(method).parameters:
-        chosen["layer"] = layer[0] if len(layer) == 1 else layer
-    return Heatmap.joined([method(model, part, target, **chosen) for part in torch.split(inputs, AT_ONCE)])
+    return Heatmap.joined([method(model, part, target, **settings) for part in torch.split(inputs, AT_ONCE)])
+
+
+def _where(method: Method, layer: tuple[str, ...], preprocessing: Preprocessing) -> dict[str, Any]:
+    """What a method is told that its options do not say: where to look, and what pixels are to it."""
+    given: dict[str, Any] = {"preprocessing": preprocessing}
+    if layer:
+        given["layer"] = layer[0] if len(layer) == 1 else layer
+    return {name: value for name, value in given.items() if name in inspect.signature(method).parameters}
 
 
 @contextmanager

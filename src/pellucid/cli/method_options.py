@@ -14,10 +14,13 @@ _KINDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true 
 
 
 def options_of(method: Callable[..., Any]) -> Mapping[str, Any]:
-    """The types of what can be set about a method, by name; where it looks is no option."""
+    """The types of what can be set about a method, by name; where it looks, and how the network sees
+    pictures, is no option.
+    """
     hints = get_type_hints(method)
     parameters = inspect.signature(method).parameters.values()
-    own = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY and each.name != "layer"]
+    given = ("layer", "preprocessing")
+    own = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY and each.name not in given]
     return {name: hints[name] for name in own}
 
 

@@ -42,5 +42,25 @@ METHODS: Registry[Callable[..., Heatmap]] = Registry(
             "attention-rollout": "attention followed through all layers; asks no class",
             "attention-relevance": "attention followed as far as the target's gradient is positive",
         },
+        "gradients": {
+            "saliency": "the gradient of the score at the pixels",
+            "input-x-gradient": "the gradient times the pixels' values",
+        },
+        "smooth_grad": {
+            "smooth-grad": "the mean gradient over noisy copies of the picture",
+            "var-grad": "the gradient's variance over noisy copies of the picture",
+        },
+        "integrated_gradients": {
+            "integrated-gradients": "the gradient along the way from a baseline, summing to what changes",
+        },
+        "rectifiers": {
+            "guided-backpropagation": "positive gradients through rectifiers that are on (edge-like)",
+            "deconvolution": "positive gradients through all rectifiers (edge-like)",
+        },
+        "guided_grad_cam": {"guided-grad-cam": "guided back-propagation where Grad-CAM is positive"},
+        "lrp": {"lrp": "the score, handed down layer by layer to the pixels"},
+        "occlusion": {"occlusion": "how far the score falls when a window is hidden"},
+        "rise": {"rise": "how far the score is higher when a pixel is seen, over random masks"},
+        "kernel_shap": {"kernel-shap": "Shapley values of the picture's parts"},
     },
 )

@@ -17,6 +17,9 @@ STUDIES: Registry[type[Study]] = Registry(
         "backpropagation": {
             "backpropagation": "values forward and gradients back through a small computation, step by step",
         },
+        "faithfulness": {
+            "faithfulness": "which explanations are true of a network, over a data set, beside random maps",
+        },
         "initialisation": {
             "initialisation": "how far signals and gradients come, by how weights begin and by activation",
         },

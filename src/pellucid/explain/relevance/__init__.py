@@ -1,0 +1,1 @@
+"""How relevance is handed down, layer by layer."""

@@ -1,0 +1,215 @@
+"""Which methods of explaining are true of a network, over pictures of a data set.
+
+Every method explains the same pictures' likeliest classes; its maps are then judged by what happens to the
+network when they are taken at their word (`explain.faithfulness`), and so is a random map. Where the data know
+the object's pixels, as the generated shapes do, the pointing game asks whether a map's maximum lies on it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pellucid.data.loading import normalise
+from pellucid.data.opening import open_data
+from pellucid.data.shapes import Shapes, scene
+from pellucid.data.source import Data
+from pellucid.explain import METHODS
+from pellucid.explain.faithfulness.check import BETTER, Effort, Judge, judge
+from pellucid.explain.faithfulness.order import at_pixels, random_maps
+from pellucid.explain.faithfulness.pointing import pointing_game
+from pellucid.recipes.experiment import open_run, restore
+from pellucid.recipes.general import find_recipe
+from pellucid.recipes.recipe import prepare
+from pellucid.studies.study import Findings, Study
+from pellucid.training.processes import ALONE
+from pellucid.types.errors import InputError
+from pellucid.types.heatmap import Heatmap
+from pellucid.views.contents import Table
+from pellucid.views.faithfulness import faithfulness
+
+RANDOM, POINTING, HITS = "random map", "pointing", "higher"
+AT_ONCE = 8  # pictures
+
+Scores = dict[str, list[float]]
+"""A score's name → a number for each picture."""
+
+
+@dataclass(frozen=True)
+class FaithfulnessStudy(Study):
+    network: str = "imagenet-squeezenet"
+    """A run folder, or the name of a recipe or network with trained weights."""
+    weights: str = ""
+    """For a recipe or network: a file of weights, or published ones by name."""
+    data: str = ""
+    """A path; by default the network's own data."""
+    split: str = "test"
+    """Which split."""
+    pictures: int = 25
+    """How many, evenly spread over the split."""
+    methods: tuple[str, ...] = (
+        "grad-cam",
+        "layer-cam",
+        "saliency",
+        "integrated-gradients",
+        "guided-backpropagation",
+        "lrp",
+    )
+    """Which methods, or all."""
+    scores: tuple[str, ...] = ("deletion", "insertion", "infidelity")
+    """deletion, insertion, infidelity and road, which takes longest."""
+    steps: int = 20
+    """Of a curve."""
+    samples: int = 40
+    """Of infidelity."""
+    seed: int = 0
+    """Of the random map and of samples."""
+
+    def run(self) -> Findings:
+        names = tuple(METHODS) if "all" in self.methods else self.methods
+        chosen = {name: METHODS[name] for name in names}
+        effort = Effort(self.scores, self.steps, self.samples, self.seed)
+        if self.pictures < 1 or not chosen or not self.scores:
+            raise InputError(
+                f"expected pictures, methods and scores; got {self.pictures}, {names} and {self.scores}"
+            )
+        model, data = _opened(self)
+        inputs, masks = _pictures(data, self.split, self.pictures)
+        found: dict[str, Scores] = {}
+        left_out: dict[str, str] = {}
+        for part in torch.split(torch.arange(len(inputs)), AT_ONCE):
+            by = judge(model, inputs[part], None, effort)
+            own = None if masks is None else masks[part]
+            blind = Heatmap(random_maps(by.pictures[:, 0], self.seed), RANDOM, by.own.texts, _size(inputs))
+            _add(found.setdefault(RANDOM, {}), dict(by.random), blind, own)
+            for name, method in chosen.items():
+                if name not in left_out:
+                    _explain(name, method, by, own, found, left_out)
+        return _told(self, found, left_out, len(inputs))
+
+
+def _explain(
+    name: str,
+    method: Callable[..., Heatmap],
+    by: Judge,
+    masks: Tensor | None,
+    found: dict[str, Scores],
+    left_out: dict[str, str],
+) -> None:
+    """One method on one batch; one that does not apply is left out, with its reason."""
+    try:
+        heatmap = method(by.model, by.pictures)
+    except InputError as error:
+        left_out[name] = str(error)
+        found.pop(name, None)
+        return
+    print(f"{name}: {len(heatmap)} pictures", file=sys.stderr)
+    _add(found.setdefault(name, {}), by.scores(at_pixels(heatmap)), heatmap, masks)
+
+
+def _add(
+    scores: Scores, numbers: dict[str, tuple[float, ...]], heatmap: Heatmap, masks: Tensor | None
+) -> None:
+    for name, each in numbers.items():
+        scores.setdefault(name, []).extend(each)
+    if masks is not None:
+        scores.setdefault(POINTING, []).extend(pointing_game(heatmap, masks).double().tolist())
+
+
+def _opened(study: FaithfulnessStudy) -> tuple[nn.Module, Data]:
+    """The network and the data, as the network sees them."""
+    if (Path(study.network) / "run.json").exists():
+        if study.weights:
+            raise InputError(f"{study.network} is a run and has its own weights; leave --weights out")
+        opened = open_run(Path(study.network))
+        model, _ = restore(opened.folder, opened.recipe, opened.info, ALONE)
+        settings = opened.recipe.data
+        if study.data:
+            settings = replace(settings, name="", path=Path(study.data))
+        data = open_data(settings)
+        return model, replace(data, info=replace(data.info, preprocessing=opened.info.preprocessing))
+    recipe = find_recipe(study.network)
+    settings = replace(recipe.data, path=Path(study.data)) if study.data else recipe.data
+    weights = study.weights or recipe.model.weights
+    if not weights:
+        raise InputError(
+            f"{study.network} has no trained weights of its own; give --weights, or a run folder"
+        )
+    network = replace(recipe.model, weights=weights, classifier="keep")
+    prepared = prepare(replace(recipe, model=network, data=settings))
+    return prepared.model, prepared.data
+
+
+def _pictures(data: Data, split: str, count: int) -> tuple[Tensor, Tensor | None]:
+    """Pictures as the network sees them, and the pixels of their main object where these are known."""
+    if split not in data.splits or len(data.info.shape) != 3:
+        raise InputError(
+            f"{data.info.name} has no split {split!r} of pictures; it has {', '.join(data.splits)}"
+        )
+    source = data.splits[split]
+    indices = torch.linspace(0, len(source) - 1, min(count, len(source))).long()
+    batch = source.fetch(indices)
+    return normalise(batch, data.info.preprocessing).inputs, _masks(data, split, indices, batch.inputs)
+
+
+def _masks(data: Data, split: str, indices: Tensor, pictures: Tensor) -> Tensor | None:
+    """Of the generated shapes, rendered anew: the splits are consecutive samples of one world."""
+    if data.info.name != "shapes":
+        return None
+    before = list(data.splits)[: list(data.splits).index(split)]
+    source = data.splits[split]
+    start = source.start if isinstance(source, Shapes) else sum(len(data.splits[each]) for each in before)
+    scenes = [scene(0, start + index, pictures.shape[2]) for index in indices.tolist()]
+    same = all(
+        np.array_equal(each.image, picture) for each, picture in zip(scenes, pictures.numpy(), strict=True)
+    )
+    return torch.from_numpy(np.stack([each.masks[0] for each in scenes])) if same else None
+
+
+def _size(inputs: Tensor) -> tuple[int, int]:
+    return inputs.shape[2], inputs.shape[3]
+
+
+def _told(
+    study: FaithfulnessStudy, found: dict[str, Scores], left_out: dict[str, str], count: int
+) -> Findings:
+    better = {name: BETTER.get(name, HITS) for name in found[RANDOM]}
+    means = {
+        method: {name: float(np.mean(numbers)) for name, numbers in scores.items()}
+        for method, scores in found.items()
+    }
+    columns = ["method"]
+    for name in better:
+        columns += [name, f"{name}: better than random"]
+    rows = tuple((method, *_cells(method, found, better)) for method in found)
+    words = f"{study.network}, {count} pictures: the mean of each score, and at how many pictures a map beats a random one."
+    reasons = " ".join(f"Left out {name}: {why}." for name, why in left_out.items())
+    ways = ", ".join(f"{name}: {way} is better" for name, way in better.items())
+    best = {name: "min" if way == "lower" else "max" for name, way in better.items()}
+    return Findings(
+        "Which explanations are true",
+        words,
+        Table(tuple(columns), rows, f"{ways}. {reasons}".strip(), best=best),  # type: ignore[arg-type]
+        faithfulness(means, better, RANDOM),
+        {**asdict(study), "found": found, "left_out": left_out},
+        "Beside a random map",
+    )
+
+
+def _cells(method: str, found: dict[str, Scores], better: dict[str, str]) -> Sequence[Any]:
+    cells: list[Any] = []
+    for name, way in better.items():
+        ours, theirs = np.array(found[method][name]), np.array(found[RANDOM][name])
+        wins = (ours < theirs if way == "lower" else ours > theirs).sum()
+        cells += [float(ours.mean()), None if method == RANDOM else f"{wins} of {len(ours)}"]
+    return cells
+
+
+STUDIES: dict[str, type[Study]] = {"faithfulness": FaithfulnessStudy}

@@ -44,7 +44,7 @@ QUICK = {
 }
 COMPUTED = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
 SHAPED = [
-    name if name in {*QUICK, "unet-valid", "fcn8s", "segnet", "deconvnet", "unet/inception-v3"} else param
+    name if name in {*QUICK, "unet-valid", "fcn8s", "segnet", "deconvnet", "unet/googlenet-bn"} else param
     for name, param in ((name, pytest.param(name, marks=pytest.mark.slow)) for name in NAMES)
 ]
 OF_THREE = {name for name in NAMES if "torchvision/" in name}

@@ -32,6 +32,7 @@ from pellucid.ops.maps import padded
 
 STRIDE = 32
 _WIDTH = 4096
+_SIDES = {"dense.0.weight": 7, "dense.3.weight": 1}  # of the windows that dense layers become
 SKIPS = {32: 0, 16: 1, 8: 2}
 """How many maps are added on the way up, by the stride of the last transposed convolution."""
 
@@ -54,7 +55,7 @@ class FCN(OnBackbone):
     def __init__(self, *, stride: int, width: int, channels: int, outputs: int) -> None:
         super().__init__()
         self.features = convolutions(plain, DEPTHS[16], channels)
-        self.classifier = nn.Sequential(
+        self.dense = nn.Sequential(
             nn.Conv2d(512, width, 7, padding=3),
             nn.ReLU(inplace=True),
             nn.Dropout(0.5),
@@ -68,12 +69,12 @@ class FCN(OnBackbone):
         self.ups = nn.ModuleList(upscaling(outputs, 2) for _ in self.skipped)
         self.upscale = upscaling(outputs, stride)
         begin(self.features)
-        begin(self.classifier)
+        begin(self.dense)
         nn.init.normal_(self.score.weight, std=0.01)
         for skip in self.skips:
             nn.init.zeros_(skip.get_parameter("weight"))  # begins by adding nothing, as in the paper
             nn.init.zeros_(skip.get_parameter("bias"))
-        self.adopts = ("features.", "classifier.") if width == _WIDTH else ("features.",)
+        self.adopts = ("features.", "dense.") if width == _WIDTH else ("features.",)
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
@@ -83,7 +84,7 @@ class FCN(OnBackbone):
             x = layer(x)
             if place in self.skipped:
                 kept.append(x)
-        x = self.score(self.classifier(x))  # (b, k, h/32, w/32)
+        x = self.score(self.dense(x))  # (b, k, h/32, w/32)
         for up, skip in zip(self.ups, self.skips, strict=True):
             x = up(x) + skip(kept.pop())
         logits: Tensor = self.upscale(x)[..., :height, :width]
@@ -91,11 +92,14 @@ class FCN(OnBackbone):
 
     def adopt(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """VGG-16's convolutions, and its dense layers (4096, 25088) as convolutions (4096, 512, 7, 7)."""
-        kept = {name: tensor for name, tensor in state.items() if name.startswith(self.adopts)}
-        sides = {"classifier.0.weight": 7, "classifier.3.weight": 1}
-        for name in sides.keys() & kept.keys():
-            kept[name] = kept[name].reshape(len(kept[name]), -1, sides[name], sides[name])
-        return {name: tensor for name, tensor in kept.items() if not name.startswith("classifier.6.")}
+        found = {}
+        for name, tensor in state.items():
+            name = name.replace("classifier.", "dense.")
+            if name in _SIDES:
+                tensor = tensor.reshape(len(tensor), -1, _SIDES[name], _SIDES[name])
+            if name.startswith(self.adopts) and not name.startswith("dense.6."):
+                found[name] = tensor
+        return found
 
 
 def _build(stride: int, *, width: int = _WIDTH, inputs: tuple[int, ...], outputs: int) -> FCN:

@@ -180,14 +180,15 @@ def _by_own_rules(model: nn.Module, state: dict[str, Tensor], but: Collection[st
 
 
 def without_wrappers(state: dict[str, Tensor], own: Collection[str]) -> dict[str, Tensor]:
-    """The names without prefixes that all of them have, but those of `own` have not; they nest in any
-    order.
+    """The names without prefixes that all of them have, unless those of `own` have them, too; they nest in
+    any order.
     """
+    names = {*own}
     for prefix in _WRAPPERS * len(_WRAPPERS):
-        if all(name.startswith(prefix) for name in state) and not all(
-            name.startswith(prefix) for name in own
-        ):
-            state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+        if all(name.startswith(prefix) for name in state):
+            plain = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+            if len(names & plain.keys()) >= len(names & state.keys()):
+                state = plain
     return state
 
 

@@ -33,7 +33,9 @@ from pellucid.types.errors import InputError
 @dataclass(frozen=True)
 class ModelSettings(InputSettings):
     name: str = "lenet5"
-    """A name of `pellucid list models`, torchvision/NAME, timm/NAME, or path/to/file.py:factory."""
+    """A name of `pellucid list models`, torchvision/NAME, timm/NAME, unet/NAME (a U-Net on the classifier of
+    that name), or path/to/file.py:factory.
+    """
     weights: str | None = None
     """What to start from: a file (.safetensors, .pt, .pth, .th), or published weights by name,
     torchvision/NAME[.WEIGHTS] or timm/NAME[.TAG].

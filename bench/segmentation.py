@@ -72,7 +72,7 @@ def training(contestant: Contestant) -> Turn:
         optimiser.zero_grad()
         with contestant.computing():
             logits = model(x)
-        nn.functional.cross_entropy(logits.float(), target).backward()
+        nn.functional.cross_entropy(logits.float(), target).backward()  # type: ignore[no-untyped-call]
         optimiser.step()
 
     return timed(step)

@@ -133,7 +133,8 @@ def _maps(study: UpsamplingStudy, name: str, number: int) -> Tensor:
     decoder = Decoder(STUDIED[name], steps=study.steps, width=study.width)
     given = torch.rand(1, study.width, 1, 1).expand(-1, -1, SIDE, SIDE)
     edge = EDGE * 2**study.steps
-    return decoder(given)[0, :, edge:-edge, edge:-edge].double()
+    maps: Tensor = decoder(given)[0, :, edge:-edge, edge:-edge]
+    return maps.double()
 
 
 def shares(maps: Tensor, period: int) -> NDArray[np.float64]:

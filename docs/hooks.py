@@ -31,6 +31,12 @@ _COUNTED_FOR: dict[str, tuple[tuple[int, ...], int]] = {
     "inception_v3": ((3, 299, 299), 1000),
     "inception_resnet_v2": ((3, 299, 299), 1000),
     "xception": ((3, 299, 299), 1000),
+    "unet": ((1, 512, 512), 2),
+    "mnet": ((3, 512, 512), 2),
+    "enet": ((3, 360, 480), 12),
+    "segnet": ((3, 352, 480), 12),
+    **dict.fromkeys(("fcn", "deconvnet"), ((3, 224, 224), 21)),
+    "deeplab": ((3, 520, 520), 21),
 }
 _IMAGENET = ((3, 224, 224), 1000)
 

@@ -35,6 +35,8 @@ OTHERS = (
     "timm/swin_tiny_patch4_window7_224",
     "timm/convnext_tiny",
     "timm/efficientnet_b0",
+    "unet/resnet18",
+    "unet/timm/convnext_atto",
 )
 CARD = Card("it", Preprocessing((0.1,), (0.2,), channels="L", size=(8, 8)), ("zero", "öne"))
 

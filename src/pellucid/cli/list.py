@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         "pellucid list",
         description="What there is. Example: pellucid list models",
-        epilog="Beside these models: torchvision/NAME, timm/NAME and path/to/file.py:factory.",
+        epilog="Beside these models: torchvision/NAME, timm/NAME, unet/NAME and path/to/file.py:factory.",
     )
     parser.add_argument("kind", nargs="?", help=f"one kind only: {', '.join(KINDS)}")
     parser.add_argument("--json", action="store_true", help="as JSON")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +82,12 @@ class Task(Protocol):
 
 @dataclass(frozen=True)
 class TaskSettings(ABC):
-    """What a user can set about a task; the fields of a concrete one are options of the command line."""
+    """What a user can set about a task; the fields of a concrete one are options of the command line.
+
+    `asks_for_maps` says whether it takes networks that give numbers for every pixel, not for the picture.
+    """
+
+    asks_for_maps: ClassVar[bool] = False
 
     @abstractmethod
     def outputs(self, info: DataInfo) -> int:

@@ -54,13 +54,15 @@ class Recorder:
         session = self._session
         with session.execution.autocast():
             seen = observe(session.state.model, lambda: self._run(self._probes), maps=self._layers)
+        exhibits = session.task.exhibits(seen.output, self._probes)
         return Recording(
             step=session.state.position.step,
             epoch=session.epoch,
             layers=seen.layers,
             filters=seen.filters,
             maps={name: values[:_WITH_MAPS] for name, values in seen.maps.items()},
-            predictions=session.task.probe(seen.output).float().cpu().numpy(),
+            predictions=session.task.probe(seen.output, self._probes).float().cpu().numpy(),
+            exhibits={name: maps[:_WITH_MAPS].cpu().numpy() for name, maps in exhibits.items()},
         )
 
 

@@ -55,7 +55,7 @@ Weighting = Literal["none", "median", "log"]
 class SegmentationSettings(TaskSettings):
     """What to minimise, and how large pictures are worked on."""
 
-    sized: ClassVar[bool] = False
+    asks_for_maps: ClassVar[bool] = True
 
     loss: Loss = "cross-entropy"
     """What training minimises; two joined by + are added. Overlaps are compared picture by picture."""

@@ -91,10 +91,12 @@ class Task(Protocol):
 
 @dataclass(frozen=True)
 class TaskSettings(ABC):
-    """What a user can set about a task; the fields of a concrete one are options of the command line."""
+    """What a user can set about a task; the fields of a concrete one are options of the command line.
 
-    sized: ClassVar[bool] = True
-    """Whether pictures have to be brought to one size; otherwise the answer is as large as the picture."""
+    `asks_for_maps` says whether it takes networks that give numbers for every pixel, not for the picture.
+    """
+
+    asks_for_maps: ClassVar[bool] = False
 
     @abstractmethod
     def outputs(self, info: DataInfo) -> int:

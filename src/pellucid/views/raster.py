@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from pellucid.views.colours import MISSING, STEPS, ColourScale, palette
+from pellucid.views.colours import MISSING, STEPS, ColourScale, class_colours, palette
 from pellucid.views.marks import Tiles
 
 
@@ -25,6 +25,13 @@ def scaled_png(values: NDArray[np.floating], scale: ColourScale) -> bytes:
     colours[:STEPS] = palette(scale.kind)
     picture.putpalette(colours.tobytes())
     return _file(picture, transparency=MISSING)
+
+
+def labelled_png(labels: NDArray[np.uint8], classes: int) -> bytes:
+    """(h, w) class numbers as a palette picture: its indices are the numbers, its colours `class_colours`."""
+    picture = PIL.Image.fromarray(np.ascontiguousarray(labels))
+    picture.putpalette(class_colours(classes).tobytes())
+    return _file(picture)
 
 
 def sheet(tiles: Tiles) -> bytes:

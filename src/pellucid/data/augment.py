@@ -41,7 +41,7 @@ class Augmentation:
     colour: float = 0.0
     """Brightness, contrast and saturation each get a random factor in [1 - colour, 1 + colour]; at most 1."""
     window: int = 0
-    """Side of a random square part of each picture that is trained on, in place of the whole; 0: the whole."""
+    """Side of a random square part of each picture that is trained on, instead of all of it; 0: all."""
     balance: float = 0.0
     """How often, from 0 to 1, the window is laid around a pixel of a class drawn from those in the label map,
     so that rare classes are seen as often as others.
@@ -51,8 +51,8 @@ class Augmentation:
     rotate: float = 0.0
     """Turn by a random angle of up to so many degrees to either side; what is outside is mirrored."""
     elastic: float = 0.0
-    """Standard deviation in pixels of random displacements on a grid of 3 × 3, which bend the picture smoothly
-    (Ronneberger et al. 2015: 10 for cells of 512 × 512).
+    """Standard deviation in pixels of random displacements on a grid of 3 × 3, which bend the picture
+    smoothly (Ronneberger et al. 2015: 10 for cells of 512 × 512).
     """
     cutout: int = 0
     """Side in pixels of a square of mean colour at a random place (DeVries & Taylor 2017; CIFAR-10: 16)."""
@@ -99,7 +99,7 @@ class Augmentation:
 
 
 def augment_pixels(batch: Batch, augmentation: Augmentation, keys: Tensor) -> Batch:
-    """Window, scale, rotation and elastic deformation; crop, flip, policy, colour, in this order, of (b, c, h,
+    """Window, scale, rotation, elastic deformation; crop, flip, policy, colour, in this order, of (b, c, h,
     w) uint8 `inputs` by their `keys` (b,).
 
     `tv_tensors.Mask`s among the targets, (b, …, h, w) in columns or (…, h, w) in a list of records, move with
@@ -112,7 +112,7 @@ def augment_pixels(batch: Batch, augmentation: Augmentation, keys: Tensor) -> Ba
     own = keys.to(images.device, non_blocking=True)
     if augmentation.warp.on:
         label_map = targets if isinstance(targets, Tensor) and targets.ndim == 3 else None
-        sampling = warps.draw(augmentation.warp, own, *images.shape[-2:], label_map)
+        sampling = warps.draw(augmentation.warp, own, (images.shape[-2], images.shape[-1]), label_map)
         images, targets = sampling.pictures(images), _move_masks(targets, sampling)
     if augmentation.crop or augmentation.flip:
         window = _Window.draw(augmentation, own)

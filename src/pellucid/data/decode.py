@@ -96,10 +96,11 @@ def decode_stored(source: Path | bytes) -> NDArray[np.uint8] | NDArray[np.int32]
     """
     data = _bytes(source)
     try:
-        image = _open(data)
-        if image.format == "JPEG":
+        opened = _open(data)
+        if opened.format == "JPEG":
             raise ValueError("JPEG blurs labels into others and so is not supported for masks; use PNG")
-        image.load()
+        opened.load()
+        image: Image.Image = opened
         if image.mode in ("RGBA", "PA", "LA", "La", "CMYK", "YCbCr"):
             image = image.convert({"PA": "P", "LA": "L", "La": "L"}.get(image.mode, "RGB"))
         if image.mode == "1":

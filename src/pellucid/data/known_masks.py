@@ -25,8 +25,8 @@ CAMVID_CLASSES = (
 def known_codes(root: Path, pictures: Sequence[str]) -> Codes | None:
     """What the labels of a known set mean; None for any other.
 
-    CamVid (Brostow et al. 2009) with SegNet's 11 classes and 11 for unlabelled; the neuronal membranes of ISBI
-    2012 (Arganda-Carreras et al. 2015), white inside cells; PASCAL VOC (Everingham et al. 2010).
+    CamVid (Brostow et al. 2009) with SegNet's 11 classes and 11 for unlabelled; the neuronal membranes of
+    ISBI 2012 (Arganda-Carreras et al. 2015), white inside cells; PASCAL VOC (Everingham et al. 2010).
     """
     if all(map(_CAMVID.search, pictures)):
         return coded({name: number for number, name in enumerate((*CAMVID_CLASSES, "unlabelled"))})

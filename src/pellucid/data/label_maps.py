@@ -56,9 +56,7 @@ class Codes:
         wrong = np.argwhere(known[place] != numbers)
         if len(wrong):
             row, column = wrong[0].tolist()
-            found = [
-                self._shown(value) for value in np.unique(numbers[known[place] != numbers]).tolist()[:4]
-            ]
+            found = [self._shown(value) for value in np.unique(numbers[known[place] != numbers]).tolist()[:4]]
             raise InputError(
                 f"{where}: the unknown label {', '.join(found)} (first in row {row}, column {column}, "
                 f"{len(wrong):,} pixels in all); known are "

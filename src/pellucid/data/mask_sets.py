@@ -111,6 +111,4 @@ def open_mask_set(name: str, settings: DataSettings) -> Data:
         raise InputError(f"{name} in {root} is not complete: no {error.filename or error}") from error
 
 
-DATASETS: Mapping[str, Callable[[DataSettings], Data]] = {
-    name: partial(open_mask_set, name) for name in SETS
-}
+DATASETS: Mapping[str, Callable[[DataSettings], Data]] = {name: partial(open_mask_set, name) for name in SETS}

@@ -48,7 +48,7 @@ class PairFiles:
             if own is None:
                 picture, labels = fitted(picture, labels, self.size)
             else:
-                box = random_box(*labels.shape, self.size, own, self.smallest_crop)
+                box = random_box(labels.shape[0], labels.shape[1], self.size, own, self.smallest_crop)
                 picture, labels = cut(picture, labels, box, self.size)
             pictures.append(picture)
             maps.append(labels)

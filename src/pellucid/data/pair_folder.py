@@ -15,6 +15,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pellucid.data.decode import decode_stored
 from pellucid.data.folder import is_picture, natural
 from pellucid.data.known_masks import known_codes
@@ -177,7 +180,7 @@ def _codes(listing: PairListing) -> Codes:
     return observed_codes(_stored(maps), str(listing.root))
 
 
-def _stored(paths: Iterator[Path]) -> Iterator[object]:
+def _stored(paths: Iterator[Path]) -> Iterator[NDArray[np.integer]]:
     for path in paths:
         try:
             yield decode_stored(path)
@@ -211,5 +214,3 @@ def _coco(root: Path) -> PairListing | None:
                 left_out.append(LeftOut(printable(name), f"listed in {path.name}, but no such picture"))
     codes = coded({name: number for number, name in enumerate(classes)})
     return PairListing(root.resolve().name, root, codes, (), ()).keep(pairs, left_out)
-
-

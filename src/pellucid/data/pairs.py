@@ -105,9 +105,7 @@ def open_pairs(listing: PairListing, settings: DataSettings) -> Data:
     return _streamed(listing, channels, (height, width) if whole else (side, side), settings)
 
 
-def each(
-    listing: PairListing, read: Callable[[Pair], Result]
-) -> tuple[dict[Pair, Result], list[LeftOut]]:
+def each(listing: PairListing, read: Callable[[Pair], Result]) -> tuple[dict[Pair, Result], list[LeftOut]]:
     """What `read` says of every pair, in order, and those it cannot use."""
 
     def attempt(pair: Pair) -> Result | LeftOut:
@@ -155,9 +153,7 @@ def _in_memory(listing: PairListing, channels: str, settings: DataSettings) -> D
     return Data(image_info(listing.name, listing.codes.classes, splits, left_out=listing.left_out), splits)
 
 
-def _streamed(
-    listing: PairListing, channels: str, size: tuple[int, int], settings: DataSettings
-) -> Data:
+def _streamed(listing: PairListing, channels: str, size: tuple[int, int], settings: DataSettings) -> Data:
     listing, counts = _measured(listing, settings)
     divided = division(listing, settings)
     mean, std = IMAGENET_STATISTICS[channels]

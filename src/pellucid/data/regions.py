@@ -40,7 +40,7 @@ class Regions:
 
     def _inside(self, shape: Polygons | Runs) -> NDArray[np.bool_]:
         if shape and isinstance(shape[0], int):
-            return _from_runs(shape, self.height, self.width)  # type: ignore[arg-type]
+            return _from_runs(shape, self.height, self.width)
         mask = Image.new("1", (self.width, self.height))
         pen = ImageDraw.Draw(mask)
         for polygon in shape:

@@ -130,8 +130,8 @@ def _named(masks: bool) -> tuple[str, tuple[str, ...]]:
 
 
 def _streamed_info(worlds: Mapping[str, Shapes]) -> DataInfo:
-    """Statistics, and the pixels of each class, are those of the first training samples; the fingerprint is of
-    what samples depend on.
+    """Statistics, and the pixels of each class, are those of the first training samples; the fingerprint is
+    of what samples depend on.
     """
     train = worlds["train"]
     first = replace(train, count=min(train.count, _RENDERED_AT_ONCE)).in_memory()

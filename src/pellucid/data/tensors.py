@@ -60,7 +60,7 @@ class InMemory:
 
 
 def as_masks(maps: Tensor) -> Tensor:
-    """Label maps (n, h, w) as torchvision's `Mask`, by which augmentation knows that they move with pictures."""
+    """Label maps (n, h, w) as torchvision's `Mask`: augmentation moves those with their pictures."""
     from torchvision import tv_tensors  # a second to import, and few data have annotations
 
     masks: Tensor = tv_tensors.Mask(maps)
@@ -96,7 +96,8 @@ def class_counts(targets: Tensor, classes: int) -> tuple[int, ...]:
     label maps (n, h, w), how many pixels.
     """
     if targets.ndim == 3:
-        return tuple(sum(_pixel_counts(part, classes) for part in targets.split(64)).tolist())
+        counts = torch.stack([_pixel_counts(part, classes) for part in torch.split(targets, 64)])
+        return tuple(counts.sum(0).tolist())
     counts = torch.bincount(targets, minlength=classes) if targets.ndim == 1 else (targets > 0).sum(0)
     return tuple(counts.tolist())
 

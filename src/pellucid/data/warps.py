@@ -55,9 +55,7 @@ class Sampling:
 
     def of(self, sample: int) -> Sampling:
         own = slice(sample, sample + 1)
-        return Sampling(
-            self.corners[own], self.size, None if self.places is None else self.places[own]
-        )
+        return Sampling(self.corners[own], self.size, None if self.places is None else self.places[own])
 
     def pictures(self, images: Tensor) -> Tensor:
         """(b, c, h, w) uint8 → (b, c, *size) uint8."""
@@ -89,15 +87,16 @@ class Sampling:
         )
 
 
-def draw(warp: Warp, keys: Tensor, height: int, width: int, masks: Tensor | None) -> Sampling:
-    """What each of `keys` (b,) does to its picture. `masks` (b, h, w) are label maps, for `balance`.
+def draw(warp: Warp, keys: Tensor, extent: tuple[int, int], masks: Tensor | None) -> Sampling:
+    """What each of `keys` (b,) does to its picture of `extent`. `masks` (b, h, w) are label maps, for
+    `balance`.
 
     `InputError` for a window larger than the pictures.
     """
-    size = (warp.window, warp.window) if warp.window else (height, width)
-    if size[0] > height or size[1] > width:
-        raise InputError(f"augment.window = {warp.window} does not fit pictures of {height} × {width}")
-    corners = _corners(warp, keys, (height, width), size, masks)
+    size = (warp.window, warp.window) if warp.window else extent
+    if size[0] > extent[0] or size[1] > extent[1]:
+        raise InputError(f"augment.window = {warp.window} does not fit pictures of {extent[0]} × {extent[1]}")
+    corners = _corners(warp, keys, extent, size, masks)
     return Sampling(corners, size, _places(warp, keys, corners, size) if warp.bends else None)
 
 
@@ -116,7 +115,7 @@ def _corners(
     for sample, (whether, which, where) in enumerate(choices):
         if whether < warp.balance:
             labels = masks[sample]
-            shown = labels[labels != VOID].unique()
+            shown = torch.unique(labels[labels != VOID])
             if len(shown):
                 inside = (labels == shown[int(which * len(shown))]).nonzero()
                 pixel = inside[int(where * len(inside))]

@@ -22,6 +22,8 @@ METRICS: Registry[type[Metric]] = Registry(
         "loss": {"loss": "the mean of the training loss over a split"},
         "multilabel": {"multi-label": "label and subset accuracy, F1 where a sample has several labels"},
         "regression": {"regression": "mean squared error, mean absolute error, R²"},
-        "segmentation": {"segmentation": "pixel accuracy, IoU and Dice of label maps, by class and on average"},
+        "segmentation": {
+            "segmentation": "pixel accuracy, IoU and Dice of label maps, by class and on average"
+        },
     },
 )

@@ -1,8 +1,8 @@
 """How well label maps are predicted: pixel accuracy, IoU and Dice of each class, and their averages.
 
-All of it follows from one confusion matrix of the judged pixels of a whole split, so that it is exact over any
-batches and processes; means of pictures' scores would depend on which pictures show what. With TP, FP and FN
-a class's pixels: IoU = TP / (TP + FP + FN), Dice = 2 TP / (2 TP + FP + FN), accuracy = TP / (TP + FN).
+All of it follows from one confusion matrix of the judged pixels of a whole split, so that it is exact over
+any batches and processes; means of pictures' scores would depend on which pictures show what. With TP, FP and
+FN a class's pixels: IoU = TP / (TP + FP + FN), Dice = 2 TP / (2 TP + FP + FN), accuracy = TP / (TP + FN).
 
 - Pixels whose truth is `VOID` are not judged, whatever is predicted there.
 - A class that is neither in the truth nor in the predictions has no score (NaN) and is left out of means;

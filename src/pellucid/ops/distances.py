@@ -37,8 +37,8 @@ def border_weights(
     """(h, w): 1 + `weight` · exp(−(d₁ + d₂)² / 2σ²) on background, 1 elsewhere.
 
     d₁ and d₂ are the distances to the nearest and second nearest region, so that the thin gaps between
-    touching cells count most (Ronneberger, Fischer & Brox, "U-Net", MICCAI 2015, eq. 2; there w₀ = 10, σ = 5).
-    A region is a connected component (4 neighbours) of all that is neither `background` nor `VOID`. The
+    touching cells count most (Ronneberger, Fischer & Brox, "U-Net", MICCAI 2015, eq. 2, where w₀ = 10 and
+    σ = 5). A region is a connected component (4 neighbours) of all that is neither `background` nor `VOID`. The
     paper's class weights w_c are a loss's own. Where fewer than two regions are within 5σ the term is
     left out; it is below 4·10⁻⁶ · `weight` there.
     """

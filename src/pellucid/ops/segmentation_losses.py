@@ -85,7 +85,7 @@ class Overlap:
 
 
 def dice(logits: Tensor, targets: Tensor) -> Tensor:
-    """1 − 2 Σpt / (Σp + Σt), the soft Dice loss (Milletarì et al. 2016, with plain sums as in Drozdzal 2016)."""
+    """1 − 2 Σpt / (Σp + Σt), the soft Dice loss (Drozdzal et al. 2016; Milletarì et al. 2016 square below)."""
     found = Overlap.of(logits, targets)
     return found.mean(1 - (2 * found.both + _SMALL) / (found.predicted + found.true + _SMALL))
 
@@ -98,8 +98,10 @@ def generalised_dice(logits: Tensor, targets: Tensor) -> Tensor:
     found = Overlap.of(logits, targets)
     shown = found.true > 0
     weights = shown / found.true.clamp_min(1) ** 2
-    fraction = 2 * (weights * found.both).sum(1) / (weights * (found.predicted + found.true)).sum(1).clamp_min(
-        torch.finfo(weights.dtype).tiny
+    fraction = (
+        2
+        * (weights * found.both).sum(1)
+        / (weights * (found.predicted + found.true)).sum(1).clamp_min(torch.finfo(weights.dtype).tiny)
     )
     return ((1 - fraction) * shown.any(1)).mean()
 
@@ -124,7 +126,7 @@ def jaccard(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def lovasz_softmax(logits: Tensor, targets: Tensor) -> Tensor:
-    """The Lovász extension of 1 − IoU (Berman et al., CVPR 2018, eq. 11), shown classes, picture by picture."""
+    """The Lovász extension of 1 − IoU (Berman et al., CVPR 2018, eq. 11), shown classes, by picture."""
     probabilities = logits.softmax(dim=1)
     return torch.stack(
         [_lovasz(rows, labels) for rows, labels in zip(probabilities, targets, strict=True)]
@@ -134,7 +136,7 @@ def lovasz_softmax(logits: Tensor, targets: Tensor) -> Tensor:
 def _lovasz(probabilities: Tensor, labels: Tensor) -> Tensor:
     """Of one picture: `probabilities` (classes, h, w), `labels` (h, w)."""
     judged = labels != VOID
-    shown = labels[judged].unique().long()
+    shown = torch.unique(labels[judged]).long()
     if not len(shown):
         return probabilities.sum() * 0
     truth = (labels[judged][None] == shown[:, None]).to(probabilities.dtype)  # (shown, pixels)

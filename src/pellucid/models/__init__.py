@@ -10,6 +10,66 @@ from pellucid.types.registry import Registry
 if TYPE_CHECKING:
     from torch import nn
 
+# A class for every pixel instead of numbers for the picture.
+_SEGMENTATION = {
+    "unet": {
+        "unet-valid": "U-Net as published, convolutions without borders, 31.0 million parameters",
+        "unet": "U-Net with padded convolutions, 31.0 million parameters",
+        "unet-bn": "U-Net with batch norm, 31.0 million parameters",
+        "unet-residual": "U-Net of residual blocks, 32.4 million parameters",
+        "unet-dense": "U-Net of densely connected blocks, 21.2 million parameters",
+        "unet-se": "U-Net with squeeze-and-excitation, 31.3 million parameters",
+        "unet-16": "U-Net with padded convolutions, 16 channels in its first block, 1.9 million",
+        "unet-8": "U-Net with padded convolutions, 8 channels in its first block, 0.49 million",
+        "unet-bn-16": "U-Net with batch norm, 16 channels in its first block, 1.9 million",
+        "unet-bn-8": "U-Net with batch norm, 8 channels in its first block, 0.49 million",
+        "unet-residual-16": "U-Net of residual blocks, 16 channels in its first block, 2.0 million",
+        "unet-residual-8": "U-Net of residual blocks, 8 channels in its first block, 0.51 million",
+        "unet-dense-16": "U-Net of densely connected blocks, 16 channels in its first block, 1.3 million",
+        "unet-dense-8": "U-Net of densely connected blocks, 8 channels in its first block, 0.33 million",
+        "unet-se-16": "U-Net with squeeze-and-excitation, 16 channels in its first block, 2.0 million",
+        "unet-se-8": "U-Net with squeeze-and-excitation, 8 channels in its first block, 0.49 million",
+        "unet-bn-16-bilinear": "U-Net with batch norm and bilinear up-sampling, 2.2 million",
+        "unet-bn-16-nearest": "U-Net with batch norm and nearest-neighbour up-sampling, 2.2 million",
+        "unet-bn-16-transposed-3": "U-Net with batch norm and transposed convolutions of 3×3, 2.2 million",
+        "unet-bn-16-transposed-4": "U-Net with batch norm and transposed convolutions of 4×4, 2.5 million",
+        "unet-bn-16-sub-pixel": "U-Net with batch norm and sub-pixel convolutions, 3.3 million",
+        "unet-bn-16-unpooling": "U-Net with batch norm and unpooling, 2.0 million",
+    },
+    "mnet": {
+        "mnet": "M-Net: pictures of many sizes in, answers of many sizes out, 9.0 million parameters",
+        "mnet-16": "M-Net, 16 channels in its first block, 2.3 million parameters",
+        "mnet-8": "M-Net, 8 channels in its first block, 0.57 million parameters",
+    },
+    "fcn": {
+        "fcn32s": "VGG-16 made to slide, scaled 32-fold, 136.2 million parameters",
+        "fcn16s": "the same, with what its fourth stage says, 134.8 million parameters",
+        "fcn8s": "the same, with what its third stage says as well, 134.5 million parameters",
+        "fcn8s-512": "FCN-8s with 512 units for 4,096, 28.0 million parameters",
+    },
+    "deconvnet": {
+        "deconvnet": "VGG-16 and its mirror image, with unpooling, 251.8 million parameters",
+    },
+    "segnet": {
+        "segnet": "VGG-16's convolutions there and back, with unpooling, 29.4 million parameters",
+    },
+    "enet": {
+        "enet": "segmentation in real time, 0.36 million parameters",
+    },
+    "deeplab": {
+        "fcn-resnet50": "fully convolutional head on ResNet-50, 35.3 million parameters",
+        "fcn-resnet101": "fully convolutional head on ResNet-101, 54.3 million parameters",
+        "deeplabv3-resnet18": "DeepLab v3 on ResNet-18, 16.1 million parameters",
+        "deeplabv3-resnet50": "DeepLab v3 on ResNet-50, 42.0 million parameters",
+        "deeplabv3-resnet101": "DeepLab v3 on ResNet-101, 61.0 million parameters",
+        "deeplabv3-resnet50-16": "the same at output stride 16, 42.0 million parameters",
+        "deeplabv3plus-resnet18": "DeepLab v3+ on ResNet-18, 16.6 million parameters",
+        "deeplabv3plus-resnet50": "DeepLab v3+ on ResNet-50, 40.4 million parameters",
+        "deeplabv3plus-resnet101": "DeepLab v3+ on ResNet-101, 59.3 million parameters",
+        "deeplabv3plus-resnet50-8": "the same at output stride 8, 40.4 million parameters",
+    },
+}
+
 MODELS: Registry[Callable[..., nn.Module]] = Registry(
     "model",
     package=__name__,
@@ -109,5 +169,10 @@ MODELS: Registry[Callable[..., nn.Module]] = Registry(
             "inception-resnet-v2": "Inception modules as residuals, 55.8 million parameters",
             "se-inception-resnet-v2": "the same with squeeze-and-excitation, 64.4 million parameters",
         },
+        **_SEGMENTATION,
     },
 )
+
+SEGMENTATION = frozenset(name for names in _SEGMENTATION.values() for name in names)
+"""The names of `MODELS` whose networks take (b, c, h, w) and give (b, k, h, w), a number for each class and
+pixel, in training also a tuple of that and what auxiliary classifiers say; all others give (b, k)."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from pellucid.models import MODELS
+from pellucid.models import MODELS, SEGMENTATION
 from pellucid.models.shapes import picture_shape
 from pellucid.models.user_file import build_from_file
 from pellucid.types.errors import InputError, unknown_name
@@ -27,7 +27,8 @@ def build_model(name: str, *, inputs: tuple[int, ...], outputs: int) -> nn.Modul
     """A freshly initialised network for inputs of one shape that gives `outputs` numbers.
 
     `inputs` is (channels, height, width) or (features,). `name` is one of `MODELS`, `torchvision/NAME`,
-    `timm/NAME`, or `path/to/file.py:factory`, where `factory(inputs=…, outputs=…)` returns an `nn.Module`.
+    `timm/NAME`, `unet/NAME` (a U-Net on the classifier of that name, also `unet/timm/NAME`), or
+    `path/to/file.py:factory`, where `factory(inputs=…, outputs=…)` returns an `nn.Module`.
     Raises `InputError` for whatever is wrong with the name or the file, or if they do not fit the inputs.
     """
     path, _, function = name.rpartition(":")
@@ -40,7 +41,18 @@ def build_model(name: str, *, inputs: tuple[int, ...], outputs: int) -> nn.Modul
         return _from_torchvision(rest, inputs=inputs, outputs=outputs)
     if slash and source == "timm":
         return _from_timm(rest, inputs=inputs, outputs=outputs)
+    if slash and source == "unet":
+        return _unet_on(rest, inputs=inputs, outputs=outputs)
     return MODELS[name](inputs=inputs, outputs=outputs)
+
+
+def gives_maps(name: str) -> bool | None:
+    """Whether the network gives a number for each class and pixel; False if for each class alone, and None
+    for a user's own, of which that is not known.
+    """
+    if ".py" in name:
+        return None
+    return name in SEGMENTATION or name.startswith("unet/")
 
 
 def build_on_meta(name: str, *, inputs: tuple[int, ...], outputs: int) -> nn.Module:
@@ -93,6 +105,18 @@ def _from_timm(name: str, *, inputs: tuple[int, ...], outputs: int) -> nn.Module
         raise unknown_name("model", f"timm/{name}", [f"timm/{other}" for other in timm.list_models()])
     model: nn.Module = timm.create_model(name, pretrained=False, num_classes=outputs, in_chans=channels)
     return model
+
+
+def _unet_on(name: str, *, inputs: tuple[int, ...], outputs: int) -> nn.Module:
+    from pellucid.models.pyramid import SIDE
+    from pellucid.models.unet_on_backbone import UNetOnBackbone
+
+    channels, _, _ = picture_shape(inputs)
+    if gives_maps(name):
+        raise InputError(f"unet/{name}: {name} is no classifier, which a U-Net could be built on")
+    # Its classifier goes, and with it the only part that the number of outputs or the size could matter to.
+    backbone = build_model(name, inputs=(channels, SIDE, SIDE), outputs=1)
+    return UNetOnBackbone(backbone, name=name, channels=channels, outputs=outputs)
 
 
 def check_timm(name: str) -> None:

@@ -41,18 +41,32 @@ def normalised(inputs: int, outputs: int) -> Sequence[nn.Module]:
     return (nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
 
+def convolutions(layers: MakeLayers, depths: Sequence[int], channels: int) -> nn.Sequential:
+    """Five stages of `depths` convolutions: (b, c, h, w) → (b, 512, h/32, w/32)."""
+    features = nn.Sequential()
+    inputs = channels
+    for depth, width in zip(depths, WIDTHS, strict=True):
+        for _ in range(depth):
+            features.extend(layers(inputs, width))
+            inputs = width
+        features.append(nn.MaxPool2d(2))
+    return features
+
+
+def begin(layers: nn.Module) -> None:
+    """Begin convolutions for rectified units."""
+    for module in layers.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            nn.init.zeros_(module.get_parameter("bias"))
+
+
 class VGG(nn.Module):
     """(b, c, h, w) → (b, k). `depths` is the number of convolutions of each stage."""
 
     def __init__(self, *, layers: MakeLayers, depths: Sequence[int], channels: int, outputs: int) -> None:
         super().__init__()
-        self.features = nn.Sequential()
-        inputs = channels
-        for depth, width in zip(depths, WIDTHS, strict=True):
-            for _ in range(depth):
-                self.features.extend(layers(inputs, width))
-                inputs = width
-            self.features.append(nn.MaxPool2d(2))
+        self.features = convolutions(layers, depths, channels)
         self.avgpool = nn.AdaptiveAvgPool2d(7)
         self.flatten = nn.Flatten()
         self.classifier = nn.Sequential(
@@ -64,11 +78,9 @@ class VGG(nn.Module):
             nn.Dropout(0.5),
             nn.Linear(4096, outputs),
         )
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-                nn.init.zeros_(module.get_parameter("bias"))
-            elif isinstance(module, nn.Linear):
+        begin(self.features)
+        for module in self.classifier:
+            if isinstance(module, nn.Linear):
                 nn.init.normal_(module.weight, std=0.01)
                 nn.init.zeros_(module.bias)
 

@@ -158,7 +158,7 @@ def _named_as(
 ) -> dict[str, Tensor]:
     """`state` by the names that `model` has, as far as they can be found; without those in `but`."""
     own = model.state_dict().keys()
-    plain = _without_wrappers(dict(state), own)
+    plain = without_wrappers(dict(state), own)
     candidates = [plain, *({rename(name): tensor for name, tensor in plain.items()} for rename in maps)]
     named = min(candidates, key=lambda candidate: len(own ^ candidate.keys()))
     if not any(name.startswith(_AUXILIARY) for name in own):
@@ -179,15 +179,16 @@ def _by_own_rules(model: nn.Module, state: dict[str, Tensor], but: Collection[st
     return {name: tensor for name, tensor in shell.state_dict().items() if not tensor.is_meta}
 
 
-def _without_wrappers(state: dict[str, Tensor], own: Collection[str]) -> dict[str, Tensor]:
-    """The names without prefixes that all of them have, but those of `own` have not; they nest in any
-    order.
+def without_wrappers(state: dict[str, Tensor], own: Collection[str]) -> dict[str, Tensor]:
+    """The names without prefixes that all of them have, unless those of `own` have them, too; they nest in
+    any order.
     """
+    names = {*own}
     for prefix in _WRAPPERS * len(_WRAPPERS):
-        if all(name.startswith(prefix) for name in state) and not all(
-            name.startswith(prefix) for name in own
-        ):
-            state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+        if all(name.startswith(prefix) for name in state):
+            plain = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+            if len(names & plain.keys()) >= len(names & state.keys()):
+                state = plain
     return state
 
 

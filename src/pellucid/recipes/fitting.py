@@ -163,7 +163,8 @@ def _said_of_pictures(weights: Weights, inputs: InputSettings, used: Preprocessi
     differences = [
         f"{field.name} {_shown(theirs)}, here {_shown(here)}"
         for field in fields(Preprocessing)
-        if (theirs := getattr(record, field.name)) != (here := getattr(used, field.name))
+        if (theirs := getattr(record, field.name)) is not None
+        and theirs != (here := getattr(used, field.name))
     ]
     if differences:
         yield f"{weights.where} was trained with {'; '.join(differences)}"

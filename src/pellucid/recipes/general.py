@@ -15,7 +15,7 @@ def find_recipe(name: str) -> Recipe:
     """The recipe called `name`, or for a network's name the general one. Raises `InputError` for neither."""
     if name in RECIPES:
         return RECIPES[name]()
-    if name in MODELS or name.startswith(("torchvision/", "timm/")) or ".py" in name:
+    if name in MODELS or name.startswith(("torchvision/", "timm/", "unet/")) or ".py" in name:
         return for_model(name)
     raise unknown_name("recipe or model", name, [*RECIPES, *MODELS])
 

@@ -16,7 +16,8 @@ from pellucid.blocks.initialisation import initialise
 from pellucid.data.listing import DEFAULT_SIZE, KEEP
 from pellucid.data.settings import DataSettings
 from pellucid.data.source import Data
-from pellucid.models.naming import build_model
+from pellucid.models.backbone import are_of_backbone, load_backbone
+from pellucid.models.naming import build_model, gives_maps
 from pellucid.models.published import key_maps, open_weights
 from pellucid.models.transfer import all_but, classifier_of, freeze, freeze_batch_norms, names_before
 from pellucid.models.weights import Weights, load_state
@@ -105,7 +106,9 @@ def transfer(
         classifier = classifier_of(settings.name, inputs=shape, outputs=outputs)
     if weights is not None:
         new = classifier if settings.classifier == "new" else ()
-        load_state(model, weights.state, weights.where, but=new, maps=key_maps(settings.name))
+        maps = key_maps(settings.name)
+        if not load_backbone(model, weights, maps):
+            load_state(model, weights.state, weights.where, but=new, maps=maps)
     if settings.train == "classifier":
         freeze(model, all_but(model, classifier))
     elif settings.train_from:
@@ -114,13 +117,38 @@ def transfer(
         freeze_batch_norms(model, scale_and_shift=settings.freeze_norm == "all")
 
 
+def check_fits(recipe: Recipe) -> None:
+    """Raise `InputError` where the network gives another kind of answer than the task asks for."""
+    given, asked = gives_maps(recipe.model.name), recipe.task.asks_for_maps
+    if given is None or given == asked:
+        return
+    kinds = {True: "a class for every pixel", False: "numbers for the whole picture"}
+    task = type(recipe.task).__name__.removesuffix("Settings").lower()
+    other = "unet-bn-16 or unet/resnet18" if asked else "resnet18 or cifar-resnet20"
+    raise InputError(
+        f"{recipe.model.name} gives {kinds[given]}, but {task} asks for {kinds[asked]}: take another "
+        f"network, {other} say, or another task"
+    )
+
+
+def _of_its_own(weights: Weights, network: str) -> Weights:
+    """`weights` without the classes and the size of a classifier, where the network is only built on it."""
+    if not are_of_backbone(weights, network, key_maps(network)):
+        return weights
+    record = weights.preprocessing
+    return replace(weights, classes=(), preprocessing=record and replace(record, size=None))
+
+
 def prepare(recipe: Recipe) -> Prepared:
     """Open the data and build the rest for them. The initial weights are decided by `training.seed` alone.
 
     Raises `InputError` for anything in the recipe that cannot be done.
     """
     settings = recipe.model
+    check_fits(recipe)
     weights = open_weights(settings.weights) if settings.weights else None
+    if weights is not None and gives_maps(settings.name):
+        weights = _of_its_own(weights, settings.name)
     data, notes = open_fitting(recipe.data, settings, weights, own_classes=settings.classifier == "new")
     model, more = _network(recipe, data.info, weights)
     return Prepared(data, model, recipe.task.build(data.info), (*notes, *more))

@@ -17,5 +17,8 @@ STUDIES: Registry[type[Study]] = Registry(
         "initialisation": {
             "initialisation": "how far signals and gradients come, by how weights begin and by activation",
         },
+        "upsampling": {
+            "upsampling": "which up-samplings draw a checkerboard by themselves, and how strongly",
+        },
     },
 )

@@ -231,6 +231,7 @@ def _told(study: InitialisationStudy, found: Sequence[Passage]) -> Findings:
         Table(columns, rows, caption),
         _figure(study, found),
         {**asdict(study), "passages": [_numbers(each) for each in found]},
+        heading="By depth",
     )
 
 

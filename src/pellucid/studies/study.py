@@ -14,8 +14,8 @@ from pellucid.views.page import Page, Section
 
 @dataclass(frozen=True)
 class Findings:
-    """An answer as words, a table, a picture, and `numbers` of JSON's types with everything that was
-    measured.
+    """An answer as words, a table, a picture under its `heading`, and `numbers` of JSON's types with
+    everything that was measured.
     """
 
     title: str
@@ -23,12 +23,13 @@ class Findings:
     table: Table
     figure: Figure
     numbers: Mapping[str, Any]
+    heading: str
 
     def page(self) -> Page:
         return Page(
             self.title,
             self.words,
-            (Section("By depth", (self.figure,)), Section("In numbers", (self.table,))),
+            (Section(self.heading, (self.figure,)), Section("In numbers", (self.table,))),
         )
 
 

@@ -19,7 +19,10 @@ from torch import nn
 def small(inputs, outputs):
     """Two convolutions: enough to tell the bright from the dark."""
     return nn.Sequential(
-        nn.Conv2d(inputs[0], 12, 5, padding=2), nn.BatchNorm2d(12), nn.ReLU(), nn.Conv2d(12, outputs, 3, padding=1)
+        nn.Conv2d(inputs[0], 12, 5, padding=2),
+        nn.BatchNorm2d(12),
+        nn.ReLU(),
+        nn.Conv2d(12, outputs, 3, padding=1),
     )
 '''
 

@@ -169,8 +169,8 @@ def test_coco_polygons_runs_and_crowds(tmp_path):
     assert (drawn[2:8, 2:4] == 1).all()
     assert drawn[4:6, 4:6].tolist() == [[2, 2], [2, 2]]  # the small one on top
     assert (drawn[10:, 1:] == 0).all()
+    (tmp_path / "x.json").write_text("[]")
     with pytest.raises(InputError, match="not COCO's"):
-        (tmp_path / "x.json").write_text("[]")
         read_coco(tmp_path / "x.json")
     with pytest.raises(InputError, match="covers 3 pixels"):
         Regions(12, 16, ((1, (1, 2)),)).draw()

@@ -65,7 +65,7 @@ def test_any_batches_and_processes_give_the_same(kind):
     logits, targets = split()
     whole = measured(kind(CLASSES), logits, targets)
     apart = measured(kind(CLASSES), logits[:4], targets[:4], parts=2)
-    other = pickle.loads(pickle.dumps(measured(kind(CLASSES), logits[4:], targets[4:])))
+    other = pickle.loads(pickle.dumps(measured(kind(CLASSES), logits[4:], targets[4:])))  # noqa: S301 - our own
     apart.merge(other)
     assert apart.compute() == whole.compute()
 
@@ -107,10 +107,10 @@ def boundary_by_hand(said: np.ndarray, true: np.ndarray, label: int, reach: floa
         found = []
         for y, x in np.argwhere(labels == label):
             for v, u in ((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)):
-                if 0 <= v < labels.shape[0] and 0 <= u < labels.shape[1]:
-                    if labels[v, u] not in (label, VOID):
-                        found.append((y, x))
-                        break
+                inside = 0 <= v < labels.shape[0] and 0 <= u < labels.shape[1]
+                if inside and labels[v, u] not in (label, VOID):
+                    found.append((y, x))
+                    break
         return np.array(found, float).reshape(-1, 2)
 
     ours, theirs = edge(np.where(true == VOID, VOID, said)), edge(true)

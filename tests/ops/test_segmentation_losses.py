@@ -1,4 +1,4 @@
-"""Each loss against a twin written pixel by pixel, and against segmentation_models_pytorch where that is there."""
+"""Each loss against a twin written pixel by pixel, and where it is there segmentation_models_pytorch."""
 
 import math
 

@@ -178,5 +178,5 @@ def test_networks_that_do_not_fit_are_refused():
         task.forward(Network(2).eval(), samples)
     with pytest.raises(InputError, match=r"one answer for each pixel"):
         task.forward(nn.Conv2d(3, 3, 3), samples)
-    with pytest.raises(InputError, match="got Linear|got \\(4"):
+    with pytest.raises(InputError, match=r"got \(4, 3\)"):
         task.forward(nn.Sequential(nn.Flatten(), nn.Linear(960, 3)), samples)

@@ -38,8 +38,8 @@ def border_weights(
 
     d₁ and d₂ are the distances to the nearest and second nearest region, so that the thin gaps between
     touching cells count most (Ronneberger, Fischer & Brox, "U-Net", MICCAI 2015, eq. 2, where w₀ = 10 and
-    σ = 5). A region is a connected component (4 neighbours) of all that is neither `background` nor `VOID`. The
-    paper's class weights w_c are a loss's own. Where fewer than two regions are within 5σ the term is
+    σ = 5). A region is a connected component (4 neighbours) of all that is neither `background` nor `VOID`.
+    The paper's class weights w_c are a loss's own. Where fewer than two regions are within 5σ the term is
     left out; it is below 4·10⁻⁶ · `weight` there.
     """
     regions, count = ndimage.label((labels != background) & (labels != VOID))

@@ -85,7 +85,7 @@ class Overlap:
 
 
 def dice(logits: Tensor, targets: Tensor) -> Tensor:
-    """1 − 2 Σpt / (Σp + Σt), the soft Dice loss (Drozdzal et al. 2016; Milletarì et al. 2016 square below)."""
+    """1 − 2 Σpt / (Σp + Σt), the soft Dice loss (Drozdzal et al. 2016; Milletarì 2016 squares below)."""
     found = Overlap.of(logits, targets)
     return found.mean(1 - (2 * found.both + _SMALL) / (found.predicted + found.true + _SMALL))
 
@@ -146,7 +146,8 @@ def _lovasz(probabilities: Tensor, labels: Tensor) -> Tensor:
     total = truth.sum(1, keepdim=True)
     jaccard = 1 - (total - truth.cumsum(1)) / (total + (1 - truth).cumsum(1))
     gradient = jaccard.diff(dim=1, prepend=jaccard.new_zeros(len(shown), 1))  # alg. 1 of the paper
-    return (errors * gradient).sum(1).mean()
+    losses: Tensor = (errors * gradient).sum(1)
+    return losses.mean()
 
 
 def boundary(logits: Tensor, distances: Tensor, targets: Tensor) -> Tensor:

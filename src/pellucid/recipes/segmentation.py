@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 from pellucid.data.augment import Augmentation
 from pellucid.data.settings import DataSettings
@@ -60,8 +59,11 @@ def shapes_unet() -> Recipe:
 
 
 def camvid_enet() -> Recipe:
-    """ENet on CamVid's road scenes: `pellucid evaluate camvid-enet --weights enet_camvid.pt --data
-    camvid`.
+    """ENet on CamVid's road scenes: `pellucid train camvid-enet --data camvid`, or with the weights that
+    davidtvs/PyTorch-ENet publishes `pellucid evaluate camvid-enet --weights enet_camvid.pt --data camvid`.
+
+    Those give a mean IoU of 0.550 over the 11 classes of 39 of the test pictures, in a quarter of a minute.
+    Training as they were trained takes hours without a GPU; we have not.
     """
     return Recipe(
         "camvid-enet",
@@ -122,15 +124,15 @@ def membrane_unet() -> Recipe:
     )
 
 
-def pets_unet(kind: str) -> Recipe:
-    """U-Net of one kind of block on cats and dogs, their border a class: `pellucid train pets-unet-plain
+def pets_unet_plain() -> Recipe:
+    """A U-Net on cats and dogs, their border a class of its own: `pellucid train pets-unet-plain
     --data.download`.
 
-    Not trained here, where the set is not; 7,349 photographs at 128 pixels.
+    Not trained by us, since the set is not at hand; 7,349 photographs at 128 pixels.
     """
     return Recipe(
-        f"pets-unet-{kind}",
-        model=ModelSettings("unet-bn-16" if kind == "plain" else f"unet-{kind}-16"),
+        "pets-unet-plain",
+        model=ModelSettings("unet-bn-16"),
         data=DataSettings(name="oxford-pets-masks", size=128, smallest_crop=0.4),
         task=SegmentationSettings(loss="cross-entropy+dice"),
         training=Settings(
@@ -145,26 +147,38 @@ def pets_unet(kind: str) -> Recipe:
     )
 
 
-def pets_mnet() -> Recipe:
-    """M-Net on the same, each side output with a loss of its own weight 1: `pellucid train pets-mnet
-    --data.download`.
+def _pets(name: str, network: str) -> Recipe:
+    return replace(pets_unet_plain(), name=name, model=ModelSettings(network))
 
-    Not trained here, where the set is not.
+
+def pets_unet_residual() -> Recipe:
+    """The same with residual blocks: `pellucid train pets-unet-residual --data.download`. Not trained by us."""
+    return _pets("pets-unet-residual", "unet-residual-16")
+
+
+def pets_unet_dense() -> Recipe:
+    """The same with dense blocks: `pellucid train pets-unet-dense --data.download`. Not trained by us."""
+    return _pets("pets-unet-dense", "unet-dense-16")
+
+
+def pets_unet_se() -> Recipe:
+    """The same with squeeze-and-excitation: `pellucid train pets-unet-se --data.download`. Not trained by us."""
+    return _pets("pets-unet-se", "unet-se-16")
+
+
+def pets_mnet() -> Recipe:
+    """M-Net on the same, each side output with a loss of weight 1: `pellucid train pets-mnet
+    --data.download`. Not trained by us.
     """
-    plain = pets_unet("plain")
-    return replace(
-        plain,
-        name="pets-mnet",
-        model=ModelSettings("mnet-16"),
-        task=SegmentationSettings(loss="cross-entropy+dice", auxiliary=1.0),
-    )
+    task = SegmentationSettings(loss="cross-entropy+dice", auxiliary=1.0)
+    return replace(_pets("pets-mnet", "mnet-16"), task=task)
 
 
 def voc_deeplabv3plus() -> Recipe:
     """DeepLab v3+ on PASCAL VOC 2012 from torchvision's ResNet-50: `pellucid train voc-deeplabv3plus
     --model.weights torchvision/resnet50 --data.download`.
 
-    Not trained here, where neither set nor network's weights are; it wants a GPU. Whole pictures are judged
+    Not trained by us, since neither set nor weights are at hand; it wants a GPU. Whole pictures are judged
     without resizing, since none is larger than 513 pixels (Chen et al. 2018, section 4).
     """
     return Recipe(
@@ -183,17 +197,16 @@ def voc_deeplabv3plus() -> Recipe:
     )
 
 
-_BLOCKS: dict[str, Callable[[], Recipe]] = {
-    f"pets-unet-{kind}": partial(pets_unet, kind) for kind in ("plain", "residual", "dense", "se")
-}
-
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "pictures-unet": pictures_unet,
     "shapes-unet": shapes_unet,
     "camvid-enet": camvid_enet,
     "camvid-unet": camvid_unet,
     "membrane-unet": membrane_unet,
-    **_BLOCKS,
+    "pets-unet-plain": pets_unet_plain,
+    "pets-unet-residual": pets_unet_residual,
+    "pets-unet-dense": pets_unet_dense,
+    "pets-unet-se": pets_unet_se,
     "pets-mnet": pets_mnet,
     "voc-deeplabv3plus": voc_deeplabv3plus,
 }

@@ -34,7 +34,7 @@ def read_probes(folder: Path) -> Probes | None:
 
 def write_recording(folder: Path, recording: Recording) -> None:
     """Keep `recording` under its step; the same step written again replaces it."""
-    arrays = {f"{_MAP}{name}": array for name, array in recording.maps.items()}
+    arrays: dict[str, Any] = {f"{_MAP}{name}": array for name, array in recording.maps.items()}
     arrays |= {f"{_EXHIBIT}{name}": array for name, array in recording.exhibits.items()}
     if recording.filters is not None:
         arrays["filters"] = recording.filters

@@ -1,10 +1,10 @@
 """Segmentation: a class for every pixel.
 
 The network gives logits (b, classes, h, w) of exactly its input's size. In training it may answer with a
-tuple whose first part is the main output; the others, of any size, are enlarged to it (bilinear) and their
-losses count 0.4 each, as in PSPNet (Zhao et al. 2017) and DeepLab, unless the settings say otherwise. It may give
-more outputs than the data have classes, as published networks do for unlabelled pixels: those are never said
-and never trained.
+tuple whose first part is the main output; the others, of any size, are enlarged to it (bilinear), and their
+losses count 0.4 each, as in PSPNet (Zhao et al. 2017) and DeepLab, unless the settings say otherwise. It may
+give more outputs than the data have classes, as published networks do for unlabelled pixels: those are never
+said and never trained.
 """
 
 from __future__ import annotations

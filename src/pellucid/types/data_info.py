@@ -46,8 +46,8 @@ class DataInfo:
 
     `counts` has the number of samples of each split, `class_counts` of each class of the training split (same
     order as `classes`; of a multi-label set: of samples that have the label; of label maps: of pixels).
-    `target_mean` and `target_std` are of the training split's values, in their unit, for regression. `fingerprint` is a
-    SHA-256 hex digest of the content that was opened, the same on every machine.
+    `target_mean` and `target_std` are of the training split's values, in their unit, for regression.
+    `fingerprint` is a SHA-256 hex digest of the content that was opened, the same on every machine.
     """
 
     name: str

@@ -152,17 +152,26 @@ def _pets(name: str, network: str) -> Recipe:
 
 
 def pets_unet_residual() -> Recipe:
-    """The same with residual blocks: `pellucid train pets-unet-residual --data.download`. Not trained by us."""
+    """The same with residual blocks: `pellucid train pets-unet-residual --data.download`.
+
+    Not trained by us.
+    """
     return _pets("pets-unet-residual", "unet-residual-16")
 
 
 def pets_unet_dense() -> Recipe:
-    """The same with dense blocks: `pellucid train pets-unet-dense --data.download`. Not trained by us."""
+    """The same with dense blocks: `pellucid train pets-unet-dense --data.download`.
+
+    Not trained by us.
+    """
     return _pets("pets-unet-dense", "unet-dense-16")
 
 
 def pets_unet_se() -> Recipe:
-    """The same with squeeze-and-excitation: `pellucid train pets-unet-se --data.download`. Not trained by us."""
+    """The same with squeeze-and-excitation: `pellucid train pets-unet-se --data.download`.
+
+    Not trained by us.
+    """
     return _pets("pets-unet-se", "unet-se-16")
 
 

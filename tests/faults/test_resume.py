@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from pellucid import cli
+from pellucid.data.shapes import scene
+from pellucid.data.shapes_geometry import SHAPES
 from pellucid.runs import checkpoint as checkpoints
 
 # Saving after every step, so that many kills fall into the writing of a checkpoint.
@@ -101,3 +104,36 @@ def test_a_finished_run_stays_as_it_is(tmp_path, monkeypatch):
     after = checkpoints.load(tmp_path / "run" / "checkpoints" / "last")
     assert same(dict(before.weights), dict(after.weights))
     assert same(before.state, after.state)
+
+
+NETWORK = """
+from torch import nn
+
+def small(inputs, outputs):
+    return nn.Sequential(nn.Conv2d(inputs[0], 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, outputs, 3, padding=1))
+"""
+
+
+@pytest.mark.timeout(240)
+def test_kills_change_no_bit_of_a_segmentation(tmp_path, monkeypatch):
+    """Windows, elastic deformation and label maps are drawn anew from their keys, in whatever process."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "network.py").write_text(NETWORK)
+    for split, count in (("train", 24), ("test", 4)):
+        for index in range(count):
+            shown = scene(0, index, 32)
+            for folder, pixels in (("images", shown.image.transpose(1, 2, 0)), ("masks", shown.semantic)):
+                path = tmp_path / "set" / split / folder / f"{index}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(path)
+    (tmp_path / "set" / "classes.txt").write_text("\n".join(["background", *SHAPES]))
+    arguments = """
+        pictures-unet --data set --model.name network.py:small --epochs 12 --batch-size 4 --save-every 0
+        --augment.window 24 --augment.balance 0.5 --augment.elastic 2 --hardware.threads 1
+        --hardware.precision fp32 --recorder.probes 2
+    """.split()
+    seconds = finish(*arguments, "--out", "whole")
+    kill_and_resume(
+        tmp_path / "killed", [*arguments, "--hardware.workers", "1"], kills=3, longest=seconds / 3
+    )
+    assert_same(tmp_path / "whole", tmp_path / "killed")

@@ -220,7 +220,7 @@ def test_the_loss_is_computed_in_float32():
     result = task.criterion(logits, batch().targets)
     assert result.dtype == torch.float32
     assert torch.equal(result, F.cross_entropy(logits.float(), batch().targets))
-    assert task.probe(logits).dtype == torch.float32
+    assert task.probe(logits, batch()).dtype == torch.float32
 
 
 def test_decode_gives_the_five_most_probable_classes():
@@ -244,7 +244,7 @@ def test_decode_gives_every_label_of_multi_label_data():
 @pytest.mark.parametrize("loss", SINGLE_LOSSES)
 def test_probe_gives_probabilities_that_add_up_to_1(loss):
     task = ClassificationSettings(loss).build(info())
-    torch.testing.assert_close(task.probe(torch.randn(5, 7) * 30).sum(dim=1), torch.ones(5))
+    torch.testing.assert_close(task.probe(torch.randn(5, 7) * 30, batch(5)).sum(dim=1), torch.ones(5))
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_predictions_and_metrics_are_in_the_targets_unit():
     (loss,) = objective.loss(network, samples).values()
     assert numbers["loss"] == pytest.approx(loss.item(), rel=1e-5)
     assert numbers["loss"] == pytest.approx(numbers["MSE"] / 77**2, rel=1e-5)
-    assert task.probe(output).shape == (8, 1)
+    assert task.probe(output, samples).shape == (8, 1)
     assert task.decode(output, samples)[2] == Regressed(7, output[2].item())
 
 

@@ -240,8 +240,11 @@ class Duel:
     def forward(self, nets, batch):
         return nets["generator"](batch.inputs.flatten(1)[:, :2])
 
-    def probe(self, output):
+    def probe(self, output, batch):
         return output
+
+    def exhibits(self, output, batch):
+        return {}
 
     def decode(self, output, batch):
         return list(output)

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pellucid.views.axes import percent
 from pellucid.views.words import counted
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ def main(arguments: Sequence[str]) -> int:
         "Example: pellucid data check photos/",
     )
     command.add_argument(
-        "path", type=Path, help="a folder of classes, a .csv, a .npz, or a folder of IDX files"
+        "path",
+        type=Path,
+        help="a folder of classes, or of pictures and label maps; a .csv, a .npz, a folder of IDX files",
     )
     command.add_argument("--target", default="", help="a table's column to predict")
     command.add_argument("--json", action="store_true", help="everything, as JSON")
@@ -59,6 +62,10 @@ def _print(report: Report, console: Console) -> None:
     console.print(f"[bold]{escape(report.path)}[/]: {report.kind}, {samples}", soft_wrap=True)
     if any(report.counts.values()):
         console.print(_balance(report))
+    for split, pixels in report.pixels.items():
+        unjudged, total = pixels.get("", 0), sum(pixels.values())
+        if unjudged:
+            console.print(f"not judged: {percent(unjudged / total)} of the pixels of {split}")
     for title, counts in (("sizes", report.sizes), ("modes", report.modes)):
         if counts:
             console.print(f"{title}: {_histogram(counts)}", soft_wrap=True)
@@ -72,7 +79,9 @@ def _print(report: Report, console: Console) -> None:
 
 
 def _balance(report: Report) -> Table:
-    """One class a row: the largest and the smallest classes of the first split where there are many."""
+    """One class a row: the largest and the smallest classes of the first split where there are many. Of label
+    maps, the pictures that show it, and its share of the judged pixels.
+    """
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("class")
     for split in report.counts:
@@ -84,9 +93,18 @@ def _balance(report: Report) -> Table:
         shown = [*by_size[:SHOWN], "…", *by_size[-SHOWN:]]
     for name in shown:
         table.add_row(
-            escape(name), *("" if name == "…" else f"{counts[name]:,}" for counts in report.counts.values())
+            escape(name), *("" if name == "…" else _cell(report, split, name) for split in report.counts)
         )
     return table
+
+
+def _cell(report: Report, split: str, name: str) -> str:
+    count = f"{report.counts[split][name]:,}"
+    pixels = report.pixels.get(split)
+    if not pixels:
+        return count
+    judged = sum(pixels.values()) - pixels[""]
+    return f"{count} · {percent(pixels[name] / max(1, judged))}"
 
 
 def _histogram(counts: Mapping[str, int]) -> str:

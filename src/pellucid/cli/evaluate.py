@@ -95,7 +95,8 @@ def _of_run(call: Call, processes: Processes) -> Evaluation:
         raise InputError(
             f"the data changed since {call.what} was trained; name them by --data to evaluate on them"
         )
-    if data.info.shape != opened.info.shape:
+    fixed = slice(None) if opened.info.preprocessing.size else slice(1)  # else any size will do
+    if data.info.shape[fixed] != opened.info.shape[fixed]:
         raise InputError(
             f"{data.info.name} does not fit {call.what}: inputs of shape {data.info.shape}, "
             f"where the network knows {opened.info.shape}"
@@ -106,7 +107,7 @@ def _of_run(call: Call, processes: Processes) -> Evaluation:
     training = replace(training, hardware=replace(training.hardware, device=call.device))
     evaluation = evaluate_on(model, task, data, training, split=call.split, step=step)
     if processes.first and not call.data:
-        keep_evaluation(opened.folder, task, data, evaluation)
+        keep_evaluation(opened.folder, model, task, data, evaluation)
     return evaluation
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,16 +19,23 @@ from pellucid.data.loading import normalise
 from pellucid.data.settings import PictureSettings
 from pellucid.inspection.modes import evaluation_mode
 from pellucid.recipes.fitting import InputSettings
+from pellucid.runs.atomic import write_file
 from pellucid.types.batch import Batch
 from pellucid.types.data_info import Preprocessing
 from pellucid.types.errors import InputError
+from pellucid.types.records import Record
+from pellucid.views.raster import labelled_png, png
 
 ABOUT = """What a trained network says of pictures, the most probable class first.
 
 Example: pellucid predict runs/digits-lenet5 seven.png eight.jpg
 
 Example: pellucid predict resnet50 --weights torchvision/resnet50 photos/*.jpg
+
+Example: pellucid predict runs/camvid-unet street.png --out masks/
 """
+
+_AT_ONCE = 16  # pictures of one size that go through the network together
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,8 @@ class Call:
     """
     json: bool = False
     """Print as JSON, one object a picture."""
+    out: Path | None = None
+    """The folder for answers that are pictures, such as label maps; by default beside each picture."""
     model: InputSettings = field(default_factory=InputSettings)
     pictures: Annotated[PictureSettings, tyro.conf.arg(name="data")] = field(default_factory=PictureSettings)
 
@@ -57,19 +66,42 @@ def main(arguments: Sequence[str]) -> int:
         raise InputError("name at least one picture: pellucid predict RUN IMAGE…")
     network = open_network(call)
     model, task, preprocessing = network.model, network.task, network.info.preprocessing
-    pictures = dict(_readable(call.images, preprocessing))
-    if not pictures:
-        return 1
-    batch = Batch(torch.stack([*pictures.values()]), torch.empty(0), torch.arange(len(pictures)))
-    batch = normalise(batch, preprocessing)
+    told = 0
     with evaluation_mode(model), torch.inference_mode():
-        records = task.decode(task.forward(model, batch), batch)
-    for path, record in zip(pictures, records, strict=True):
-        if call.json:
-            print(json.dumps({"image": str(path), **asdict(record)}, default=_numbers))
-        else:
-            print(f"{path}: {record}")
-    return 0 if len(pictures) == len(call.images) else 1
+        for paths, pictures in _together(_readable(call.images, preprocessing)):
+            batch = Batch(torch.stack(pictures), torch.empty(0), torch.arange(told, told + len(paths)))
+            batch = normalise(batch, preprocessing)
+            for path, record in zip(paths, task.decode(task.forward(model, batch), batch), strict=True):
+                _tell(path, record, call)
+            told += len(paths)
+    return 0 if told == len(call.images) else 1
+
+
+def _together(read: Iterable[tuple[Path, Tensor]]) -> Iterator[tuple[list[Path], list[Tensor]]]:
+    """A few pictures of one size at a time, in order."""
+    paths: list[Path] = []
+    pictures: list[Tensor] = []
+    for path, picture in read:
+        if pictures and (picture.shape != pictures[0].shape or len(pictures) == _AT_ONCE):
+            yield paths, pictures
+            paths, pictures = [], []
+        paths.append(path)
+        pictures.append(picture)
+    if pictures:
+        yield paths, pictures
+
+
+def _tell(path: Path, record: Record, call: Call) -> None:
+    """Print what is said of a picture, and save what of it is to be looked at."""
+    saved = {}
+    for name, pixels in record.pictures().items():
+        place = (call.out or path.parent) / f"{path.stem}.{name}.png"
+        write_file(place, labelled_png(pixels) if pixels.ndim == 2 else png(pixels))
+        saved[name] = str(place)
+    if call.json:
+        print(json.dumps({"image": str(path), **record.numbers(), **saved}, default=_numbers))
+    else:
+        print(f"{path}: {record}", *(f"→ {place}" for place in saved.values()))
 
 
 def _readable(paths: Sequence[Path], preprocessing: Preprocessing) -> Iterator[tuple[Path, Tensor]]:

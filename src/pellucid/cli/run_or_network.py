@@ -91,9 +91,11 @@ def open_network(call: NetworkCall) -> OpenedNetwork:
     if len(opened.info.shape) != 3:
         raise InputError(f"{call.what} was trained on a table, not on pictures")
     model, _ = restore(opened.folder, opened.recipe, opened.info, ALONE)
-    size = opened.info.preprocessing.size or (opened.info.shape[1], opened.info.shape[2])
-    info = replace(opened.info, preprocessing=replace(opened.info.preprocessing, size=size))
-    return OpenedNetwork(model, opened.recipe.task.build(opened.info), info, opened.recipe.data)
+    info = opened.info
+    if not info.label_maps:  # networks that map every pixel take pictures of any size
+        size = info.preprocessing.size or (info.shape[1], info.shape[2])
+        info = replace(info, preprocessing=replace(info.preprocessing, size=size))
+    return OpenedNetwork(model, opened.recipe.task.build(info), info, opened.recipe.data)
 
 
 def open_seen(network: OpenedNetwork, given: str) -> Data:

@@ -19,9 +19,15 @@ DATASETS: Registry[Callable[[DataSettings], Data]] = Registry(
         "embedded": {
             "digits": "1,797 scanned digits, grey 32 × 32, built in",
             "shapes": "10,000 generated scenes of textured shapes, colour 64 × 64, built in",
+            "shapes-masks": "the same scenes with the shape, or background, of every pixel",
         },
         "tabular": {
             "diabetes": "442 patients, 10 measurements and a disease's progression (regression), built in",
+        },
+        "mask_sets": {
+            "oxford-pets-masks": "7,349 photographs of cats and dogs with pet, background and border",
+            "voc2012": "PASCAL VOC 2012: 2,913 photographs with 20 kinds of things and background",
+            "cityscapes": "3,475 street scenes of 1024 × 2048 with 19 classes (to be fetched by yourself)",
         },
         "vision": {
             "mnist": "70,000 handwritten digits, grey 28 × 28",

@@ -12,7 +12,9 @@ from torch import Tensor
 
 from pellucid.data.classes import ClassNames
 from pellucid.data.source import Data, Source
+from pellucid.data.tensors import as_masks
 from pellucid.types.batch import Batch
+from pellucid.types.data_info import VOID
 from pellucid.types.errors import InputError
 
 
@@ -34,10 +36,18 @@ class Renumbered:
     def fetch(self, indices: Tensor, keys: Tensor | None = None) -> Batch:
         batch = self.source.fetch(indices, keys)
         numbers = self.numbers.to(batch.targets.device)
+        if batch.targets.ndim == 3:
+            return replace(batch, targets=self._relabelled(batch.targets, numbers))
         if batch.targets.ndim == 1:
             return Batch(batch.inputs, numbers[batch.targets], batch.indices)
         targets = batch.targets.new_zeros(len(batch.targets), self.count)
         return Batch(batch.inputs, targets.index_copy_(1, numbers, batch.targets), batch.indices)
+
+    def _relabelled(self, maps: Tensor, numbers: Tensor) -> Tensor:
+        """Label maps with the other numbers; what is not judged stays so."""
+        table = torch.full((VOID + 1,), VOID, dtype=maps.dtype, device=maps.device)
+        table[: len(numbers)] = numbers.to(maps.dtype)
+        return as_masks(table[maps.long()])
 
     def to(self, device: str) -> Renumbered:
         return replace(self, source=self.source.to(device))

@@ -10,22 +10,22 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, get_args
+from typing import Any, Protocol, get_args
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pellucid.data import policies
+from pellucid.data import policies, warps
 from pellucid.data.policies import Policy
+from pellucid.data.warps import Warp
 from pellucid.ops import image
 from pellucid.ops.random import keys as keys_of
 from pellucid.ops.random import uniform
 from pellucid.types.batch import Batch, map_leaves
+from pellucid.types.data_info import VOID
 from pellucid.types.errors import InputError, unknown_name
-
-VOID = 255  # the label of mask pixels that a crop brought in: the "void" of PASCAL VOC
 
 _CROP, _FLIP, _COLOUR, _CUTOUT, _POLICY = range(1, 6)  # the streams; a saved run depends on these numbers
 
@@ -40,6 +40,20 @@ class Augmentation:
     """Pad each side with so many black pixels, cut a random window of the old size; 4 is usual for CIFAR."""
     colour: float = 0.0
     """Brightness, contrast and saturation each get a random factor in [1 - colour, 1 + colour]; at most 1."""
+    window: int = 0
+    """Side of a random square part of each picture that is trained on, instead of all of it; 0: all."""
+    balance: float = 0.0
+    """How often, from 0 to 1, the window is laid around a pixel of a class drawn from those in the label map,
+    so that rare classes are seen as often as others.
+    """
+    scale: float = 0.0
+    """Zoom by a random factor from 1/(1 + scale) to 1 + scale."""
+    rotate: float = 0.0
+    """Turn by a random angle of up to so many degrees to either side; what is outside is mirrored."""
+    elastic: float = 0.0
+    """Standard deviation in pixels of random displacements on a grid of 3 × 3, which bend the picture
+    smoothly (Ronneberger et al. 2015: 10 for cells of 512 × 512).
+    """
     cutout: int = 0
     """Side in pixels of a square of mean colour at a random place (DeVries & Taylor 2017; CIFAR-10: 16)."""
     policy: Policy = "none"
@@ -56,18 +70,27 @@ class Augmentation:
     """
 
     def __post_init__(self) -> None:
-        for name in ("crop", "cutout", "colour", "mixup", "cutmix"):
+        for name in ("crop", "cutout", "colour", "mixup", "cutmix", "window", "scale", "rotate", "elastic"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise InputError(f"augment.{name} must be 0 or more, got {value}")
         if self.colour > 1:
             raise InputError(f"augment.colour must be at most 1, got {self.colour}")
+        if not 0 <= self.balance <= 1:
+            raise InputError(f"augment.balance must be from 0 to 1, got {self.balance}")
+        if self.balance and not self.window:
+            raise InputError("augment.balance says where augment.window is laid; set that too")
         if self.policy not in get_args(Policy):
             raise unknown_name("augmentation policy", self.policy, get_args(Policy))
 
     @property
     def changes_pixels(self) -> bool:
-        return self.flip or self.crop > 0 or self.colour > 0 or self.policy != "none"
+        moved = self.flip or self.crop > 0 or self.warp.on
+        return moved or self.colour > 0 or self.policy != "none"
+
+    @property
+    def warp(self) -> Warp:
+        return Warp(self.window, self.balance, self.scale, self.rotate, self.elastic)
 
     @property
     def mixes(self) -> bool:
@@ -76,20 +99,24 @@ class Augmentation:
 
 
 def augment_pixels(batch: Batch, augmentation: Augmentation, keys: Tensor) -> Batch:
-    """Crop, flip, policy, colour, in this order, of (b, c, h, w) uint8 `inputs` by their `keys` (b,).
+    """Window, scale, rotation, elastic deformation; crop, flip, policy, colour, in this order, of (b, c, h,
+    w) uint8 `inputs` by their `keys` (b,).
 
     `tv_tensors.Mask`s among the targets, (b, …, h, w) in columns or (…, h, w) in a list of records, move with
-    their pictures; what comes in from outside is `VOID`, or False in boolean masks.
+    their pictures. What comes in from outside by a crop is `VOID`, or False in boolean masks.
     """
     if not augmentation.changes_pixels:
         return batch
     images, targets = batch.inputs, batch.targets
     _check_pictures(batch, augmentation)
     own = keys.to(images.device, non_blocking=True)
+    if augmentation.warp.on:
+        label_map = targets if isinstance(targets, Tensor) and targets.ndim == 3 else None
+        sampling = warps.draw(augmentation.warp, own, (images.shape[-2], images.shape[-1]), label_map)
+        images, targets = sampling.pictures(images), _move_masks(targets, sampling)
     if augmentation.crop or augmentation.flip:
         window = _Window.draw(augmentation, own)
-        images = window.cut(images, fill=0)
-        targets = _cut_masks(targets, window)
+        images, targets = window.pictures(images), _move_masks(targets, window)
     if augmentation.policy != "none":
         steps = policies.draw(augmentation.policy, keys_of(keys, _POLICY), *images.shape[-2:])
         images = policies.apply(images, steps)
@@ -178,7 +205,7 @@ def _check_pictures(batch: Batch, augmentation: Augmentation) -> None:
             "augment.flip, crop, colour and policy need pictures, (batch, channels, height, width) in uint8; "
             f"got {tuple(images.shape)} in {str(images.dtype).removeprefix('torch.')}; leave them off"
         )
-    if augmentation.crop >= min(images.shape[-2:]):
+    if augmentation.crop >= min(*images.shape[-2:], augmentation.window or images.shape[-1]):
         raise InputError(
             f"augment.crop = {augmentation.crop} does not fit {images.shape[-2]}×{images.shape[-1]} pictures"
         )
@@ -188,6 +215,14 @@ def _check_pictures(batch: Batch, augmentation: Augmentation) -> None:
         )
     if augmentation.policy != "none":
         map_leaves(_refuse_annotation, batch.targets)
+
+
+class _Move(Protocol):
+    """What is done to pictures, and to masks with them."""
+
+    def of(self, sample: int) -> _Move: ...
+
+    def masks(self, masks: Tensor) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -209,35 +244,46 @@ class _Window:
         own = slice(sample, sample + 1)
         return _Window(self.top[own], self.left[own], self.mirrored[own], self.padding)
 
-    def cut(self, images: Tensor, fill: int) -> Tensor:
+    def pictures(self, images: Tensor) -> Tensor:
+        return self._cut(images, fill=0)
+
+    def masks(self, masks: Tensor) -> Tensor:
+        return self._cut(masks, fill=0 if masks.dtype == torch.bool else VOID)
+
+    def _cut(self, images: Tensor, fill: int) -> Tensor:
         return image.shift_and_flip(
             images, self.top, self.left, self.mirrored, padding=self.padding, fill=fill
         )
 
-    def cut_mask(self, leaf: Any, *, alone: bool = False) -> Any:
-        """The same of masks (b, …, h, w), or `alone` (…, h, w); what is no annotation of pixels stays."""
-        if type(leaf) is Tensor or not isinstance(leaf, Tensor):
-            return leaf
-        from torchvision import tv_tensors  # a second to import, and few data have annotations
 
-        if not isinstance(leaf, tv_tensors.Mask):
-            raise InputError(f"augment.flip and crop cannot move {type(leaf).__name__}; leave them off")
-        masks = leaf.as_subclass(Tensor)
-        cut = self.cut(masks[None] if alone else masks, fill=0 if leaf.dtype == torch.bool else VOID)
-        return tv_tensors.wrap(cut[0] if alone else cut, like=leaf)
-
-
-def _cut_masks(targets: Any, window: _Window) -> Any:
+def _move_masks(targets: Any, move: _Move) -> Any:
+    """The same of all masks among the targets."""
     if isinstance(targets, dict):
-        return {name: _cut_masks(column, window) for name, column in targets.items()}
+        return {name: _move_masks(column, move) for name, column in targets.items()}
     if isinstance(targets, tuple):
-        return tuple(_cut_masks(column, window) for column in targets)
+        return tuple(_move_masks(column, move) for column in targets)
     if isinstance(targets, list):
         return [
-            map_leaves(partial(window.of(sample).cut_mask, alone=True), record)
+            map_leaves(partial(_moved, move.of(sample), alone=True), record)
             for sample, record in enumerate(targets)
         ]
-    return window.cut_mask(targets)
+    return _moved(move, targets)
+
+
+def _moved(move: _Move, leaf: Any, *, alone: bool = False) -> Any:
+    """Masks (b, …, h, w), or `alone` (…, h, w), moved; what is no annotation of pixels stays."""
+    if type(leaf) is Tensor or not isinstance(leaf, Tensor):
+        return leaf
+    from torchvision import tv_tensors  # a second to import, and few data have annotations
+
+    if not isinstance(leaf, tv_tensors.Mask):
+        raise InputError(
+            f"augmentation that moves pixels cannot move {type(leaf).__name__}; leave flip, crop, window, "
+            "scale, rotate and elastic off"
+        )
+    masks = leaf.as_subclass(Tensor)
+    moved = move.masks(masks[None] if alone else masks)
+    return tv_tensors.wrap(moved[0] if alone else moved, like=leaf)
 
 
 def _refuse_annotation(leaf: Any) -> None:

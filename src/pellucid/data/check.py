@@ -18,7 +18,8 @@ class Report:
 
     Of these, `leaks` and `near_leaks` reach across splits: what is tested was trained on. `conflicts` are
     duplicates with different labels; `conflict_labels` has these, in the same order. Samples are
-    called by their path, or "train[17]".
+    called by their path, or "train[17]". `pixels` has those of label maps by split and class, "" for those
+    that are not judged; `counts` then has the pictures in which the class is.
     """
 
     path: str
@@ -35,6 +36,7 @@ class Report:
     near_leaks: tuple[tuple[str, ...], ...]
     faults: tuple[str, ...]
     multilabel: bool
+    pixels: Mapping[str, Mapping[str, int]]
     conflict_labels: tuple[tuple[str, ...], ...]
 
     @property
@@ -65,6 +67,7 @@ def check(path: Path, target: str = "") -> Report:
         near_leaks=_named(seen, _differing(near, seen.splits)),
         faults=seen.faults,
         multilabel=seen.multilabel,
+        pixels={} if seen.pixels is None else {split: _pixels(seen, split) for split in splits},
         conflict_labels=tuple(
             tuple("|".join(seen.classes[label] for label in seen.labels[member]) for member in group)
             for group in conflicts
@@ -88,6 +91,13 @@ def _class_counts(seen: Survey, split: str) -> dict[str, int]:
             for label in labels:
                 counts[label] += 1
     return dict(zip(seen.classes, counts, strict=True))
+
+
+def _pixels(seen: Survey, split: str) -> dict[str, int]:
+    if seen.pixels is None:
+        return {}
+    own = [other == split for other in seen.splits]
+    return dict(zip((*seen.classes, ""), seen.pixels[own].sum(axis=0).tolist(), strict=True))
 
 
 def _differing(groups: Sequence[Sequence[int]], values: Sequence[Hashable]) -> list[Sequence[int]]:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 from torch import Tensor
@@ -85,6 +86,31 @@ def decode(source: Path | bytes, channels: str = "RGB") -> Tensor:
         return _tensor(_upright(_open(data)), channels)
     except _DAMAGED as error:
         raise _damaged(source, error) from error
+
+
+def decode_stored(source: Path | bytes) -> NDArray[np.uint8] | NDArray[np.int32]:
+    """The numbers a label map stores: (h, w) palette indices or grey values as they are, whatever their
+    colours, or (h, w, 3) for a coloured one. As it lies in the file: labels are not turned by EXIF.
+
+    `InputError` for a JPEG, whose compression blurs labels into others.
+    """
+    data = _bytes(source)
+    try:
+        opened = _open(data)
+        if opened.format == "JPEG":
+            raise ValueError(
+                "labels are blurred into others by JPEG, which is not supported for them; use PNG"
+            )
+        opened.load()
+        image: Image.Image = opened
+        if image.mode in ("RGBA", "PA", "LA", "La", "CMYK", "YCbCr"):
+            image = image.convert({"PA": "P", "LA": "L", "La": "L"}.get(image.mode, "RGB"))
+        if image.mode == "1":
+            image = image.convert("L")
+        values = np.asarray(image)
+    except _DAMAGED as error:
+        raise _damaged(source, error) from error
+    return values if values.dtype == np.uint8 else values.astype(np.int32)
 
 
 def header(source: Path | bytes) -> Header:

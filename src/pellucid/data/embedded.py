@@ -30,6 +30,15 @@ def open_shapes(settings: DataSettings) -> Data:
     return data
 
 
+def open_shapes_masks(settings: DataSettings) -> Data:
+    """The same scenes with a class for every pixel, at the size asked for."""
+    if settings.channels == "L" or settings.validation or settings.folds:
+        raise InputError(
+            "shapes-masks are coloured, with the splits they have; leave out channels, validation and folds"
+        )
+    return shapes(settings.size or 64, masks=True)
+
+
 def _arranged(data: Data, settings: DataSettings) -> Data:
     splits = {
         split: (source.inputs, source.targets)
@@ -39,4 +48,8 @@ def _arranged(data: Data, settings: DataSettings) -> Data:
     return open_arrays(Arrays(data.info.name, data.info.name, splits, data.info.classes), settings)
 
 
-DATASETS: Mapping[str, Callable[[DataSettings], Data]] = {"digits": open_digits, "shapes": open_shapes}
+DATASETS: Mapping[str, Callable[[DataSettings], Data]] = {
+    "digits": open_digits,
+    "shapes": open_shapes,
+    "shapes-masks": open_shapes_masks,
+}

@@ -12,6 +12,8 @@ from pellucid.data.listing import Listing, open_listing
 from pellucid.data.manifest import is_manifest, manifests, read_manifest, read_rows
 from pellucid.data.named import find_named, is_named
 from pellucid.data.npz import read_npz
+from pellucid.data.pair_folder import find_pairs, is_pair_list, read_pairs
+from pellucid.data.pairs import PairListing, open_pairs
 from pellucid.data.settings import DataSettings
 from pellucid.data.source import Data
 from pellucid.data.tabular import Table, open_table, read_table
@@ -39,10 +41,12 @@ def open_data(settings: DataSettings) -> Data:
     found = recognise(settings.path, settings.target)
     if isinstance(found, Listing):
         return open_listing(found, settings)
+    if isinstance(found, PairListing):
+        return open_pairs(found, settings)
     return open_arrays(found, settings) if isinstance(found, Arrays) else open_table(found, settings)
 
 
-def recognise(path: Path, target: str = "") -> Listing | Arrays | Table:
+def recognise(path: Path, target: str = "") -> Listing | PairListing | Arrays | Table:
     """What lies at `path`, read but not opened: files listed, arrays loaded, a table's `target` apart."""
     if not path.exists():
         raise InputError(f"no such file or folder: {path}")
@@ -52,6 +56,8 @@ def recognise(path: Path, target: str = "") -> Listing | Arrays | Table:
         return read_npz(path)
     if path.suffix.lower() in (".csv", ".tsv"):
         columns, _ = read_rows(path)
+        if is_manifest(columns) and is_pair_list(columns):
+            return read_pairs(path)
         return read_manifest(path) if is_manifest(columns) else read_table(path, target)
     if path.suffix.lower() in ARCHIVES:
         raise InputError(f"{path}: an archive; unpack it and give the folder")
@@ -61,10 +67,13 @@ def recognise(path: Path, target: str = "") -> Listing | Arrays | Table:
     )
 
 
-def _recognise_folder(path: Path, target: str) -> Listing | Arrays | Table:
+def _recognise_folder(path: Path, target: str) -> Listing | PairListing | Arrays | Table:
     arrays = find_idx(path)
     if arrays is not None:
         return arrays
+    pairs = find_pairs(path)
+    if pairs is not None:
+        return pairs
     children = [child for child in sorted(path.iterdir()) if not child.name.startswith(".")]
     if is_named(path):
         return find_named(path)
@@ -87,6 +96,7 @@ def _recognise_folder(path: Path, target: str) -> Listing | Arrays | Table:
 
 
 def _is_home_of(name: str, path: Path) -> bool:
-    from pellucid.data.vision import SETS
+    from pellucid.data import mask_sets, vision
 
-    return name in SETS and (path / SETS[name].place).exists()
+    places = {each: known.place for sets in (vision.SETS, mask_sets.SETS) for each, known in sets.items()}
+    return name in places and (path / places[name]).exists()

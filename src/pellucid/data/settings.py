@@ -52,7 +52,7 @@ class DataSettings(PictureSettings):
     """A named set (`pellucid list datasets`); a path, if given, is where it lies."""
 
     path: Path | None = None
-    """A folder of classes, a CSV file, an .npz file, or a folder of IDX files."""
+    """A folder of classes, or of pictures and label maps; a CSV file, an .npz file, a folder of IDX files."""
 
     download: bool = False
     """Fetch a named set that is not on disk yet."""

@@ -16,13 +16,15 @@ from torch.nn import functional as F
 
 from pellucid.data import arrays as of_arrays
 from pellucid.data import listing as of_listing
+from pellucid.data import pairs as of_pairs
 from pellucid.data import tabular as of_table
 from pellucid.data.arrays import Arrays, check_arrays
-from pellucid.data.decode import decode_thumbnail
+from pellucid.data.decode import decode_thumbnail, header
 from pellucid.data.duplicates import SIDE
 from pellucid.data.listing import Listing, each, printable
 from pellucid.data.named import is_named
 from pellucid.data.opening import recognise
+from pellucid.data.pairs import Pair, PairListing, check_pair
 from pellucid.data.settings import DataSettings
 from pellucid.data.tabular import Table
 from pellucid.types.data_info import LeftOut
@@ -34,7 +36,9 @@ class Survey:
     """One row a sample that can be read. `names` are paths, or "train[17]"; `splits` are those of training.
 
     `contents` are digests of all bytes of a picture, `thumbnails` (n, c, SIDE, SIDE) or None where there
-    are no pictures. `faults` are sentences on what makes the set as a whole unfit for training.
+    are no pictures. `faults` are sentences on what makes the set as a whole unfit for training. `pixels` (n,
+    classes + 1) has how many pixels of a label map are of each class, and of none that is judged; None where
+    there are no label maps.
     """
 
     kind: str
@@ -49,12 +53,15 @@ class Survey:
     unreadable: tuple[LeftOut, ...] = ()
     faults: tuple[str, ...] = ()
     multilabel: bool = False
+    pixels: NDArray[np.int64] | None = None
 
 
 def survey(path: Path, target: str = "") -> Survey:
     found = recognise(path, target)
     if isinstance(found, Listing):
         return _of_listing(found, _kind(found, path))
+    if isinstance(found, PairListing):
+        return _of_pairs(found)
     return _of_arrays(found) if isinstance(found, Arrays) else _of_table(found)
 
 
@@ -109,6 +116,45 @@ def _look(file: Path) -> _Look:
     height, width = head.size
     return _Look(
         f"{height} × {width}", head.mode, hashlib.sha256(file.read_bytes()).digest(), thumbnail.numpy()
+    )
+
+
+def _of_pairs(listing: PairListing) -> Survey:
+    classes = len(listing.codes.classes)
+
+    def look(pair: Pair) -> tuple[_Look, NDArray[np.int64]]:
+        labels = listing.label_map(pair)
+        seen = _look(listing.root / pair.picture)
+        check_pair(header(listing.root / pair.picture).size, labels)
+        counts = np.bincount(np.minimum(labels, classes).ravel(), minlength=classes + 1)
+        return seen, counts
+
+    seen, unreadable = of_pairs.each(listing, look)
+    left_out = (*listing.left_out, *unreadable)
+    kind, faults = "pictures with label maps", ["no picture can be used with its label map"]
+    divided: dict[str, list[Pair]] = {}
+    try:
+        divided = of_pairs.division(listing.keep(list(seen), unreadable), DataSettings())
+        faults = []
+    except InputError as error:
+        faults = [str(error).removeprefix(f"{listing.root}: ")]
+    rows = [(split, pair) for split, pairs in divided.items() for pair in pairs]
+    if not rows:
+        return Survey(kind, listing.codes.classes, (), (), (), (), unreadable=left_out, faults=tuple(faults))
+    pixels = np.stack([seen[pair][1] for _, pair in rows])
+    return Survey(
+        kind=kind,
+        classes=listing.codes.classes,
+        names=[printable(pair.picture) for _, pair in rows],
+        splits=[split for split, _ in rows],
+        labels=[tuple(np.flatnonzero(row[:classes]).tolist()) for row in pixels],
+        contents=[seen[pair][0].digest for _, pair in rows],
+        thumbnails=np.stack([seen[pair][0].thumbnail for _, pair in rows]),
+        sizes=Counter(look.size for look, _ in seen.values()),
+        modes=Counter(look.mode for look, _ in seen.values()),
+        unreadable=left_out,
+        faults=tuple(faults),
+        pixels=pixels,
     )
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pellucid.types.batch import Batch
-from pellucid.types.data_info import DataInfo, LeftOut, Preprocessing
+from pellucid.types.data_info import VOID, DataInfo, LeftOut, Preprocessing
 
 CHUNK_BYTES = (
     1 << 25
@@ -29,7 +29,8 @@ class InMemory:
     """A `Source` whose samples lie in one tensor on one device.
 
     `inputs` is (n, c, h, w) uint8 for pictures or (n, features) float32 for tables; `targets` has n rows:
-    (n,) int64 class numbers, (n, classes) float32 in {0, 1} for multi-label, (n,) float32 for regression.
+    (n,) int64 class numbers, (n, classes) float32 in {0, 1} for multi-label, (n,) float32 for regression, (n,
+    h, w) uint8 for label maps, which are torchvision's `Mask` in batches.
     """
 
     inputs: Tensor
@@ -49,10 +50,21 @@ class InMemory:
     def fetch(self, indices: Tensor, keys: Tensor | None = None) -> Batch:
         """The samples at `indices` (b,), on this device. `keys` change nothing: no sample is cropped."""
         indices = indices.to(self.inputs.device, non_blocking=True)
-        return Batch(self.inputs.index_select(0, indices), self.targets.index_select(0, indices), indices)
+        targets = self.targets.index_select(0, indices)
+        if targets.ndim == 3:
+            targets = as_masks(targets)
+        return Batch(self.inputs.index_select(0, indices), targets, indices)
 
     def to(self, device: str) -> InMemory:
         return InMemory(self.inputs.to(device), self.targets.to(device))
+
+
+def as_masks(maps: Tensor) -> Tensor:
+    """Label maps (n, h, w) as torchvision's `Mask`: augmentation moves those with their pictures."""
+    from torchvision import tv_tensors  # a second to import, and few data have annotations
+
+    masks: Tensor = tv_tensors.Mask(maps)
+    return masks
 
 
 def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -80,9 +92,18 @@ def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, 
 
 
 def class_counts(targets: Tensor, classes: int) -> tuple[int, ...]:
-    """How many samples each class has: of (n,) int64 class numbers, or of (n, classes) multi-label rows."""
+    """How many samples each class has: of (n,) int64 class numbers, or of (n, classes) multi-label rows; of
+    label maps (n, h, w), how many pixels.
+    """
+    if targets.ndim == 3:
+        counts = torch.stack([_pixel_counts(part, classes) for part in torch.split(targets, 64)])
+        return tuple(counts.sum(0).tolist())
     counts = torch.bincount(targets, minlength=classes) if targets.ndim == 1 else (targets > 0).sum(0)
     return tuple(counts.tolist())
+
+
+def _pixel_counts(maps: Tensor, classes: int) -> Tensor:
+    return torch.bincount(maps[maps != VOID].long(), minlength=classes)
 
 
 def fingerprint(*tensors: Tensor) -> str:
@@ -118,9 +139,14 @@ def image_info(
         counts={split: len(source) for split, source in splits.items()},
         class_counts=class_counts(train.targets, len(classes)) if train else (0,) * len(classes),
         preprocessing=Preprocessing(
-            mean, std, channels=order, size=(height, width), interpolation=interpolation
+            mean,
+            std,
+            channels=order,
+            size=None if some.targets.ndim == 3 else (height, width),
+            interpolation=interpolation,
         ),
         fingerprint=fingerprint(*(t for source in splits.values() for t in (source.inputs, source.targets))),
         multilabel=some.targets.ndim == 2,
+        label_maps=some.targets.ndim == 3,
         left_out=tuple(left_out),
     )

@@ -15,11 +15,15 @@ METRICS: Registry[type[Metric]] = Registry(
     table="METRICS",
     families={
         "accuracy": {"top-k": "how often the true class is among the k highest scores"},
+        "boundary": {"boundary-f": "how well the outlines of label maps agree, within a few pixels"},
         "calibration": {"calibration": "expected calibration error and the reliability diagram's bins"},
         "confusion": {"confusion": "confusion matrix; precision, recall and F1 of each class and on average"},
         "curves": {"curves": "ROC and precision–recall curves, the areas under them, mean average precision"},
         "loss": {"loss": "the mean of the training loss over a split"},
         "multilabel": {"multi-label": "label and subset accuracy, F1 where a sample has several labels"},
         "regression": {"regression": "mean squared error, mean absolute error, R²"},
+        "segmentation": {
+            "segmentation": "pixel accuracy, IoU and Dice of label maps, by class and on average"
+        },
     },
 )

@@ -17,8 +17,10 @@ import torchvision
 from torch import nn
 
 import pellucid
+from pellucid.data.loading import normalise
 from pellucid.data.source import Data
 from pellucid.inspection.cost import parameter_count
+from pellucid.inspection.modes import evaluation_mode
 from pellucid.models.naming import build_model, keep_source, source_of
 from pellucid.models.weights import load_state
 from pellucid.recipes.recipe import Prepared, Recipe, prepare
@@ -141,7 +143,7 @@ def _conclude(recipe: Recipe, prepared: Prepared, run: RunFolder, processes: Pro
     model, step = restore(run, recipe, info, processes)
     evaluation = evaluate_on(model, prepared.task, prepared.data, recipe.training, split="test", step=step)
     if processes.first:
-        keep_evaluation(run, prepared.task, prepared.data, evaluation)
+        keep_evaluation(run, model, prepared.task, prepared.data, evaluation)
         write_report(run, prepared.task)
     epoch = step / max(1, info.counts["train"] // recipe.training.batch_size)
     seconds = time.monotonic() - began
@@ -169,12 +171,22 @@ def evaluate_on(
         return evaluate(model, task, batches, execution, split=split, step=step, processes=processes)
 
 
-def keep_evaluation(run: RunFolder, task: Task, data: Data, evaluation: Evaluation) -> None:
-    """Write an evaluation into the run, with the pictures that the task asks for."""
-    wanted = list(task.telling(evaluation))
-    batch = data.splits[evaluation.split].fetch(torch.tensor(wanted, dtype=torch.int64))
-    pictures = dict(zip(wanted, batch.inputs.cpu().numpy(), strict=True))
-    run.write_evaluation(evaluation, pictures if batch.inputs.dtype == torch.uint8 else {})
+def keep_evaluation(run: RunFolder, model: nn.Module, task: Task, data: Data, evaluation: Evaluation) -> None:
+    """Write an evaluation of `model` into the run, with the pictures that the task asks for and its exhibits.
+
+    They are run one by one: a whole batch of label maps may be more than the memory holds.
+    """
+    pictures, exhibits = {}, {}
+    device = next(model.parameters()).device
+    with evaluation_mode(model), torch.inference_mode():
+        for index in task.telling(evaluation):
+            stored = data.splits[evaluation.split].fetch(torch.tensor([index])).to(device)
+            batch = normalise(stored, data.info.preprocessing)
+            shown = task.exhibits(task.forward(model, batch), batch)
+            exhibits[index] = {name: maps[0].cpu().numpy() for name, maps in shown.items()}
+            if stored.inputs.dtype == torch.uint8:
+                pictures[index] = stored.inputs[0].cpu().numpy()
+    run.write_evaluation(replace(evaluation, exhibits=exhibits), pictures)
 
 
 @dataclass(frozen=True)

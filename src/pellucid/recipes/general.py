@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pellucid.data.augment import Augmentation
 from pellucid.data.settings import DataSettings
 from pellucid.models import MODELS
+from pellucid.models.naming import gives_maps
 from pellucid.recipes import RECIPES
 from pellucid.recipes.recipe import ModelSettings, Recipe
 from pellucid.training.settings import OptimSettings, ScheduleSettings, Settings
@@ -22,10 +25,13 @@ def find_recipe(name: str) -> Recipe:
 
 def for_model(name: str) -> Recipe:
     """AdamW with a short warm-up and a cosine, flips: a start that rarely fails, for any network on any
-    pictures.
+    pictures. A network that answers for pixels begins as the recipe `pictures-unet` does.
     """
+    called = name.rpartition("/")[2].rpartition(":")[2]
+    if gives_maps(name):
+        return replace(RECIPES["pictures-unet"](), name=called, model=ModelSettings(name))
     return Recipe(
-        name.rpartition("/")[2].rpartition(":")[2],
+        called,
         model=ModelSettings(name),
         data=DataSettings(),
         training=Settings(

@@ -13,7 +13,7 @@ import tyro
 from torch import nn
 
 from pellucid.blocks.initialisation import initialise
-from pellucid.data.listing import KEEP
+from pellucid.data.listing import DEFAULT_SIZE, KEEP
 from pellucid.data.settings import DataSettings
 from pellucid.data.source import Data
 from pellucid.models.backbone import are_of_backbone, load_backbone
@@ -173,9 +173,9 @@ def prepare_without_data(recipe: Recipe, classes: Sequence[str] = ()) -> tuple[n
             "of the network's outputs"
         )
     preprocessing = _preprocessing(recipe, weights)
-    shape = (len(preprocessing.mean), *(preprocessing.size or ()))
-    nothing = (0,) * len(classes)
-    info = DataInfo(recipe.name, shape, classes, {}, nothing, preprocessing, fingerprint="")
+    shape = (len(preprocessing.mean), *(preprocessing.size or (DEFAULT_SIZE, DEFAULT_SIZE)))
+    maps, nothing = recipe.task.asks_for_maps, (0,) * len(classes)
+    info = DataInfo(recipe.name, shape, classes, {}, nothing, preprocessing, fingerprint="", label_maps=maps)
     return _network(recipe, info, weights)[0], info
 
 
@@ -202,16 +202,17 @@ def _preprocessing(recipe: Recipe, weights: Weights) -> Preprocessing:
     inputs, sizes = recipe.model, sized_for(recipe.data, weights.preprocessing)
     record = weights.preprocessing or Preprocessing(inputs.mean, inputs.std)
     size = (sizes.size, sizes.size) if sizes.size else record.size
-    if size is None or not (inputs.mean or record.mean):
+    maps = recipe.task.asks_for_maps  # of each picture as it is
+    if not (size or maps) or not (inputs.mean or record.mean):
         raise InputError(
-            f"{weights.where} does not say how its network wants pictures; say it: --data.size, "
-            "--model.mean, --model.std"
+            f"{weights.where} does not say how its network wants pictures; say it: "
+            f"{'' if maps else '--data.size, '}--model.mean, --model.std"
         )
     channels = "L" if len(inputs.mean or record.mean) == 1 else record.channels
     record = replace(
         record,
         channels=channels,
-        size=size,
+        size=None if maps else size,
         keep=sizes.keep or KEEP,
         interpolation=sizes.interpolation or record.interpolation,
     )

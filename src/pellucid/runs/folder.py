@@ -26,7 +26,7 @@ from pellucid.types.evaluation import Evaluation
 _RUN, _LOCK = "run.json", ".lock"
 _PARTS = {"recipe", "data", "command", "versions", "platform", "parameters", "code", "started"}
 _COLUMNS = ("indices", "targets", "outputs")
-_PICTURE = "picture:"
+_PICTURE, _EXHIBIT = "picture:", "exhibit:"
 
 
 class RunFolder:
@@ -88,6 +88,8 @@ class RunFolder:
         about = {"split": evaluation.split, "step": evaluation.step, "metrics": dict(evaluation.metrics)}
         arrays = {name: getattr(evaluation, name) for name in _COLUMNS}
         arrays |= {f"{_PICTURE}{index}": picture for index, picture in pictures.items()}
+        for index, maps in evaluation.exhibits.items():
+            arrays |= {f"{_EXHIBIT}{index}:{name}": array for name, array in maps.items()}
         write_arrays(self._evaluation(evaluation.split), about, arrays)
 
     def read_evaluation(self, split: str) -> tuple[Evaluation, dict[int, NDArray[np.uint8]]] | None:
@@ -100,8 +102,13 @@ class RunFolder:
             for name, array in arrays.items()
             if name.startswith(_PICTURE)
         }
+        exhibits: dict[int, dict[str, NDArray[np.uint8]]] = {}
+        for key, array in arrays.items():
+            if key.startswith(_EXHIBIT):
+                index, _, name = key.removeprefix(_EXHIBIT).partition(":")
+                exhibits.setdefault(int(index), {})[name] = array
         columns: dict[str, Any] = {name: arrays[name] for name in _COLUMNS}
-        return Evaluation(**about, **columns), pictures
+        return Evaluation(**about, **columns, exhibits=exhibits), pictures
 
     def _evaluation(self, split: str) -> Path:
         return self.path / "evaluation" / f"{split}.npz"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from pellucid.runs.atomic import read_arrays, write_arrays
 from pellucid.types.recording import LayerStatistics, Probes, Recording
 
-_MAP = "map:"
+_MAP, _EXHIBIT = "map:", "exhibit:"
 _PROBES = "probes.npz"
 
 
@@ -33,7 +34,8 @@ def read_probes(folder: Path) -> Probes | None:
 
 def write_recording(folder: Path, recording: Recording) -> None:
     """Keep `recording` under its step; the same step written again replaces it."""
-    arrays = {f"{_MAP}{name}": array for name, array in recording.maps.items()}
+    arrays: dict[str, Any] = {f"{_MAP}{name}": array for name, array in recording.maps.items()}
+    arrays |= {f"{_EXHIBIT}{name}": array for name, array in recording.exhibits.items()}
     if recording.filters is not None:
         arrays["filters"] = recording.filters
     about = {
@@ -57,9 +59,14 @@ def read_recording(path: Path) -> Recording:
         epoch=about["epoch"],
         layers=tuple(LayerStatistics(**layer) for layer in about["layers"]),
         filters=arrays.get("filters"),
-        maps={name.removeprefix(_MAP): array for name, array in arrays.items() if name.startswith(_MAP)},
+        maps=_named(arrays, _MAP),
         predictions=arrays["predictions"],
+        exhibits=_named(arrays, _EXHIBIT),
     )
+
+
+def _named(arrays: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def _path(folder: Path, step: int) -> Path:

@@ -15,6 +15,7 @@ TASKS: Registry[type[TaskSettings]] = Registry(
     table="TASKS",
     families={
         "classification": {"classification": "which class, or which of several labels, a picture shows"},
+        "segmentation": {"segmentation": "a class for every pixel of a picture"},
         "regression": {"regression": "one number for each sample, in the unit of the data"},
     },
 )

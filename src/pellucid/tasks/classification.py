@@ -73,6 +73,11 @@ class ClassificationSettings(TaskSettings):
             raise InputError(f"class_weights must be ≥ 0 and not all 0, got {self.class_weights}")
 
     def outputs(self, info: DataInfo) -> int:
+        if info.label_maps:
+            raise InputError(
+                f"{info.name} has a class for every pixel; train it with a recipe for segmentation, such as "
+                "`pictures-unet`"
+            )
         if not info.classes:
             raise InputError(f"{info.name} has no classes, only values; train it with the recipe table-mlp")
         if len(info.classes) == 1 and not info.multilabel:
@@ -195,15 +200,18 @@ class Classification:
     def decode(self, output: Tensor, batch: Batch) -> list[Classified]:
         """The five most probable classes; for multi-label data every label, for any number may be present."""
         shown = len(self.classes) if self.multilabel else min(_SHOWN_CLASSES, len(self.classes))
-        probabilities, order = self.probe(output).sort(dim=1, descending=True, stable=True)
+        probabilities, order = self.link(output.float()).sort(dim=1, descending=True, stable=True)
         columns = (batch.indices.tolist(), order[:, :shown].tolist(), probabilities[:, :shown].tolist())
         return [
             Classified(index, tuple(self.classes[place] for place in places), tuple(values))
             for index, places, values in zip(*columns, strict=True)
         ]
 
-    def probe(self, output: Tensor) -> Tensor:
+    def probe(self, output: Tensor, batch: Batch) -> Tensor:
         return self.link(output.float())
+
+    def exhibits(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
+        return {}
 
     def metrics(self) -> Sequence[Metric]:
         loss, curves = MeanLoss(self.criterion), OneVsRestCurves(self.link)

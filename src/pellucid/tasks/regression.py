@@ -104,8 +104,11 @@ class Regression:
     def decode(self, output: Tensor, batch: Batch) -> list[Regressed]:
         return [Regressed(*pair) for pair in zip(batch.indices.tolist(), output.tolist(), strict=True)]
 
-    def probe(self, output: Tensor) -> Tensor:
+    def probe(self, output: Tensor, batch: Batch) -> Tensor:
         return output.float()[:, None]
+
+    def exhibits(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
+        return {}
 
     def metrics(self) -> Sequence[Metric]:
         return (RegressionErrors(), MeanLoss(self.criterion))

@@ -16,6 +16,7 @@ from pellucid.types.batch import Batch
 from pellucid.types.data_info import DataInfo
 from pellucid.types.evaluation import Evaluation
 from pellucid.types.recording import Probes, Recording
+from pellucid.types.records import Record
 from pellucid.views.page import Section
 
 Losses = Mapping[str, Tensor]
@@ -53,12 +54,18 @@ class Task(Protocol):
         """
         ...
 
-    def decode(self, output: Any, batch: Batch) -> Sequence[Any]:
-        """One record of `types.records` per sample."""
+    def decode(self, output: Any, batch: Batch) -> Sequence[Record]:
+        """What is said of each sample; `batch.targets` may be anything."""
         ...
 
-    def probe(self, output: Any) -> Tensor:
-        """(b, numbers) float32: what the recorder keeps of a prediction. Probabilities for classification."""
+    def probe(self, output: Any, batch: Batch) -> Tensor:
+        """(b, numbers) float32: what is kept of every sample's output. Probabilities for classification."""
+        ...
+
+    def exhibits(self, output: Any, batch: Batch) -> Mapping[str, Tensor]:
+        """(b, h, w) uint8 by name: what is kept beside the pictures of a few samples, those of `telling` and
+        the recorder's. Label maps for segmentation; nothing where `probe` says it all.
+        """
         ...
 
     def metrics(self) -> Sequence[Metric]:
@@ -76,7 +83,9 @@ class Task(Protocol):
         probes: Probes | None,
         recordings: Sequence[Recording],
     ) -> Sequence[Section]:
-        """What a report shows of this task; `pictures` are those of `telling`, (c, h, w) uint8 by index."""
+        """What a report shows of this task; `pictures` are those of `telling`, (c, h, w) uint8 by index, and
+        `evaluation.exhibits` theirs.
+        """
         ...
 
 

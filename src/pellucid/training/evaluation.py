@@ -38,7 +38,8 @@ def evaluate(
                 output = task.forward(model, batch)
             for metric in metrics:
                 metric.update(output, batch)
-            kept.append((batch.indices.cpu(), task.probe(output).float().cpu(), _cpu(batch.targets)))
+            probed = task.probe(output, batch).float().cpu()
+            kept.append((batch.indices.cpu(), probed, _few_numbers(batch.targets)))
     numbers: dict[str, float] = {}
     for mine, everyone in zip(metrics, zip(*processes.gather(metrics), strict=True), strict=True):
         for other in everyone[: processes.rank] + everyone[processes.rank + 1 :]:
@@ -48,8 +49,9 @@ def evaluate(
     return Evaluation(split, step, numbers, indices, targets, outputs)
 
 
-def _cpu(targets: Any) -> Any:
-    return targets.cpu() if isinstance(targets, Tensor) else None
+def _few_numbers(targets: Any) -> Any:
+    """Targets of a number, or a row of them, a sample; None for label maps and all that would fill memory."""
+    return targets.cpu() if isinstance(targets, Tensor) and targets.ndim <= 2 else None
 
 
 def _joined(kept: list[tuple[Tensor, Tensor, Any]]) -> tuple[Any, Any, Any]:

@@ -33,6 +33,7 @@ class Feed:
             classes=len(data.info.classes),
             channels_last=execution.channels_last,
         )
+        self._label_maps, self._picture = data.info.label_maps, data.info.shape[-2:]
         self.watched = "val" if "val" in data.splits else "test"
 
     @cached_property
@@ -58,7 +59,7 @@ class Feed:
     def evaluation(self, split: str) -> Generator[Batch, None, None]:
         """This process's share of a split, as it is."""
         source = self._sources[split]
-        size = max(_EVALUATED_AT_ONCE, self._settings.batch_size)
+        size = self._at_once()
         return evaluation_batches(
             source,
             size,
@@ -68,6 +69,18 @@ class Feed:
             rank=self._processes.rank,
             world=self._processes.world,
         )
+
+    def _at_once(self) -> int:
+        """Samples in a batch of evaluation: of label maps as many pixels as a training step has, since the
+        network answers for each of them.
+        """
+        size = self._settings.batch_size
+        if not self._label_maps:
+            return max(_EVALUATED_AT_ONCE, size)
+        if not self._settings.augment.window:
+            return size
+        height, width = self._picture
+        return max(1, size * self._settings.augment.window**2 // (height * width))
 
     def stored(self, split: str, indices: Tensor) -> Batch:
         """Chosen samples of a split, as they are stored."""

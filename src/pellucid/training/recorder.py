@@ -58,13 +58,15 @@ class Recorder:
         with session.execution.autocast():
             run = partial(self._run, self._probes)
             seen = observe(session.state.model, run, self._layouts, maps=self._layers)
+        exhibits = session.task.exhibits(seen.output, self._probes)
         return Recording(
             step=session.state.position.step,
             epoch=session.epoch,
             layers=seen.layers,
             filters=seen.filters,
             maps={name: values[:_WITH_MAPS] for name, values in seen.maps.items()},
-            predictions=session.task.probe(seen.output).float().cpu().numpy(),
+            predictions=session.task.probe(seen.output, self._probes).float().cpu().numpy(),
+            exhibits={name: maps[:_WITH_MAPS].cpu().numpy() for name, maps in exhibits.items()},
         )
 
 

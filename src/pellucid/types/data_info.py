@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+VOID = 255  # the label of pixels that are not judged: the "void" of PASCAL VOC
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -39,10 +41,13 @@ class LeftOut:
 class DataInfo:
     """`shape` is one input's: (channels, height, width), or (features,). `classes` is empty for regression.
 
+    With `label_maps`, every pixel has a class: targets are (h, w) of class numbers or `VOID`, and pictures
+    keep their own sizes (`preprocessing.size` is None), of which `shape` has the first.
+
     `counts` has the number of samples of each split, `class_counts` of each class of the training split (same
-    order as `classes`; of a multi-label set: of samples that have the label). `target_mean` and `target_std`
-    are of the training split's values, in their unit, for regression. `fingerprint` is a SHA-256 hex digest
-    of the content that was opened, the same on every machine.
+    order as `classes`; of a multi-label set: of samples that have the label; of label maps: of pixels).
+    `target_mean` and `target_std` are of the training split's values, in their unit, for regression.
+    `fingerprint` is a SHA-256 hex digest of the content that was opened, the same on every machine.
     """
 
     name: str
@@ -53,6 +58,7 @@ class DataInfo:
     preprocessing: Preprocessing
     fingerprint: str
     multilabel: bool = False
+    label_maps: bool = False
     left_out: tuple[LeftOut, ...] = field(default=())
     target_mean: float = 0.0
     target_std: float = 1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 @dataclass(frozen=True)
 class Evaluation:
     """`indices` (n,) are positions in `split`, rising. `outputs` (n, numbers) float32 is the task's `probe`
-    of each: probabilities for classification. `targets` (n, …) are the truth where the task's targets are one
-    tensor, else empty.
+    of each: probabilities for classification. `targets` (n,) or (n, numbers) are the truth where the task's
+    targets are one such tensor, else empty (0,): whole label maps would fill the memory.
+
+    `exhibits` are the task's, (h, w) uint8 by name, of the few samples that a report shows, by index.
     """
 
     split: str
@@ -22,3 +24,4 @@ class Evaluation:
     indices: NDArray[np.int64]
     targets: NDArray[np.generic]
     outputs: NDArray[np.float32]
+    exhibits: Mapping[int, Mapping[str, NDArray[np.uint8]]] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,8 @@ class Recording:
 
     `maps` has, for some layers, float16 feature maps (probe, channel, h, w) of the first channels, for the
     first few probes. `predictions` (p, outputs) is what the network says of every probe: probabilities for
-    classification, values otherwise.
+    classification, values otherwise. `exhibits` has the task's, (probe, h, w) uint8 by name, of the first few
+    probes.
     """
 
     step: int
@@ -60,3 +61,4 @@ class Recording:
     filters: Floats | None
     maps: Mapping[str, Floats]
     predictions: Floats
+    exhibits: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)

@@ -195,6 +195,25 @@ def palette(kind: str) -> NDArray[np.uint8]:
     return np.rint(_srgb(lab) * 255).astype(np.uint8)
 
 
+@cache
+def class_colours(count: int) -> NDArray[np.uint8]:
+    """(count, 3) uint8: colours for label maps of so many classes, the first of them a quiet grey.
+
+    Each next colour is the one of a grid that is farthest in OKLab from all before it, so that the colours of
+    few classes are the first of those of many.
+    """
+    steps = np.linspace(30, 255, 10).round()
+    grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
+    lab = _oklab(grid / 255)
+    grid, lab = grid[lab[:, 0] > 0.4], lab[lab[:, 0] > 0.4]  # dark ones are lost on photographs
+    chosen = [int(np.abs(lab - np.array([0.62, 0.0, 0.0])).sum(1).argmin())]
+    nearest = np.full(len(lab), np.inf)
+    for _ in range(1, count):
+        nearest = np.minimum(nearest, np.square(lab - lab[chosen[-1]]).sum(1))
+        chosen.append(int(nearest.argmax()))
+    return grid[chosen].astype(np.uint8)
+
+
 def _evenly(lightness: NDArray[np.float64]) -> NDArray[np.float64]:
     """Where on [0, 1] the stops have to stand for the lightness to change evenly."""
     share: NDArray[np.float64] = (lightness - lightness[0]) / (lightness[-1] - lightness[0])

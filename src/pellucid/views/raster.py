@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from pellucid.views.colours import MISSING, STEPS, ColourScale, palette
+from pellucid.views.colours import MISSING, STEPS, ColourScale, class_colours, palette
 from pellucid.views.marks import Tiles
 
 
@@ -27,6 +27,15 @@ def scaled_png(values: NDArray[np.floating], scale: ColourScale, *, fade: bool =
     colours[:STEPS] = palette(scale.kind)
     picture.putpalette(colours.tobytes())
     return _file(picture, transparency=scale.opacities(fade=True).tobytes() if fade else MISSING)
+
+
+def labelled_png(labels: NDArray[np.uint8]) -> bytes:
+    """(h, w) class numbers as a palette picture: its indices are the numbers, its colours `class_colours`."""
+    picture = PIL.Image.fromarray(np.ascontiguousarray(labels))
+    picture.putpalette(class_colours(int(labels.max(initial=0)) + 1).tobytes())
+    stream = io.BytesIO()
+    picture.save(stream, "PNG")  # to optimise would be to drop and renumber colours
+    return stream.getvalue()
 
 
 def sheet(tiles: Tiles) -> bytes:

@@ -17,6 +17,7 @@ COMMANDS = {
     "evaluate": ("RUN|RECIPE|MODEL [--weights FILE] [--data PATH]", "measure a network on a test split"),
     "predict": ("RUN|RECIPE|MODEL [--weights FILE] IMAGES…", "what a trained network says of pictures"),
     "inspect": ("RUN|MODEL [--graph FILE]", "the layers of a network: shapes, weights, costs; its graph"),
+    "excite": ("RUN|RECIPE|MODEL ADDRESS [--data PATH]", "what a channel, unit or class wants to see"),
     "export": ("RUN|MODEL [--format FORMAT] [--weights FILE]", "a network for other programs: ONNX and more"),
     "study": ("NAME [--out FILE]", "a question answered by running networks side by side"),
     "report": ("RUN", "write a run's report.html anew"),

@@ -5,24 +5,20 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import torch
 import tyro
-from torch import Tensor, nn
+from torch import Tensor
 
-from pellucid.cli.run_or_network import asked_recipe, is_run, read_network_call
+from pellucid.cli.run_or_network import open_network, read_network_call
 from pellucid.data.decode import load_picture
 from pellucid.data.loading import normalise
 from pellucid.data.settings import PictureSettings
 from pellucid.inspection.modes import evaluation_mode
-from pellucid.recipes.experiment import open_run, restore
 from pellucid.recipes.fitting import InputSettings
-from pellucid.recipes.recipe import prepare_without_data
-from pellucid.tasks.task import Task
-from pellucid.training.processes import ALONE
 from pellucid.types.batch import Batch
 from pellucid.types.data_info import Preprocessing
 from pellucid.types.errors import InputError
@@ -59,7 +55,8 @@ def main(arguments: Sequence[str]) -> int:
     call = read_network_call(Call, arguments, command="predict", about=ABOUT)
     if not call.images:
         raise InputError("name at least one picture: pellucid predict RUN IMAGE…")
-    model, task, preprocessing = _of_run(call) if is_run(call.what) else _of_network(call)
+    network = open_network(call)
+    model, task, preprocessing = network.model, network.task, network.info.preprocessing
     pictures = dict(_readable(call.images, preprocessing))
     if not pictures:
         return 1
@@ -73,23 +70,6 @@ def main(arguments: Sequence[str]) -> int:
         else:
             print(f"{path}: {record}")
     return 0 if len(pictures) == len(call.images) else 1
-
-
-def _of_run(call: Call) -> tuple[nn.Module, Task, Preprocessing]:
-    opened = open_run(Path(call.what))
-    if len(opened.info.shape) != 3:
-        raise InputError(f"{call.what} was trained on a table, not on pictures")
-    model, _ = restore(opened.folder, opened.recipe, opened.info, ALONE)
-    size = opened.info.preprocessing.size or (opened.info.shape[1], opened.info.shape[2])
-    preprocessing = replace(opened.info.preprocessing, size=size)
-    return model, opened.recipe.task.build(opened.info), preprocessing
-
-
-def _of_network(call: Call) -> tuple[nn.Module, Task, Preprocessing]:
-    """A recipe's or network's weights from elsewhere."""
-    recipe, classes = asked_recipe(call)
-    model, info = prepare_without_data(recipe, classes)
-    return model, recipe.task.build(info), info.preprocessing
 
 
 def _readable(paths: Sequence[Path], preprocessing: Preprocessing) -> Iterator[tuple[Path, Tensor]]:

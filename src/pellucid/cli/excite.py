@@ -12,6 +12,7 @@ import torch
 import tyro
 from rich.console import Console
 
+from pellucid.cli.figures import check_out, write_figure
 from pellucid.cli.run_or_network import OpenedNetwork, open_network, open_seen, read_network_call
 from pellucid.data.loading import Pipeline, evaluation_batches
 from pellucid.data.settings import PictureSettings
@@ -19,8 +20,6 @@ from pellucid.data.source import Data
 from pellucid.inspection.strongest import Strongest, strongest
 from pellucid.ops.normalisation import normalised
 from pellucid.recipes.fitting import InputSettings
-from pellucid.runs.atomic import write_file
-from pellucid.runs.log import json_text
 from pellucid.synthesis.excite import QUICK, Ascent, ascend
 from pellucid.synthesis.objective import check_index, exciting
 from pellucid.types.address import Address
@@ -85,8 +84,7 @@ class Call:
 
 def main(arguments: Sequence[str]) -> int:
     call = read_network_call(Call, arguments, command="excite", about=ABOUT)
-    if call.out.suffix not in (".png", ".html", ".json"):
-        raise InputError(f"--out writes a .png, .html or .json file; got {call.out}")
+    check_out(call.out)
     network = open_network(call)
     address = _address(call.address, network)
     console = Console(soft_wrap=True, highlight=False)
@@ -100,7 +98,7 @@ def main(arguments: Sequence[str]) -> int:
         examples = _examples(data, address.index[0], found, call.top, call.split) if data and found else []
         figure = _figure(made, examples)
         console.print(_line(network, address, made, examples))
-    _write(figure, call.out)
+    write_figure(figure, call.out)
     console.print(f"picture: {call.out}")
     return 0
 
@@ -196,13 +194,3 @@ def _line(network: OpenedNetwork, address: Address, made: Excitation, examples: 
         f"{best}; at its strongest place {number(float(peak), 4)}, "
         f"in the data's best picture {number(examples[0].value, 4)} ({examples[0].name})"
     )
-
-
-def _write(figure: Figure, path: Path) -> None:
-    match path.suffix:
-        case ".html":
-            write_file(path, figure.to_html())
-        case ".png":
-            write_file(path, figure._repr_png_())
-        case ".json":
-            write_file(path, json_text(figure.to_dict()))

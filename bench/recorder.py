@@ -48,7 +48,7 @@ def work(title: str, recipe: Recipe, options: Options) -> Iterator[Work]:
             recordings = sum(map(recorder.due, range(session.total_steps + 1)))
             turns = {
                 STEP: timed(lambda: session.take_step(asked=False, due=False)),
-                RECORDING: timed(lambda: write_recording(run.recordings, recorder.record())),
+                RECORDING: timed(lambda: _record(recorder, run)),
             }
             found = partial(cost, set_up, session.total_steps, recordings)
             yield Work(f"recorder: {title}", "turns", 1, turns, 2 * options.rounds, findings=found)
@@ -59,6 +59,13 @@ def _set_up(session: Session, recipe: Recipe, run: RunFolder) -> Recorder:
     recorder = Recorder(session, recipe.training.recorder)
     write_probes(run.recordings, recorder.watching())
     return recorder
+
+
+def _record(recorder: Recorder, run: RunFolder) -> None:
+    """All that the loop does where a recording is due."""
+    recording = recorder.record()
+    recorder.troubles(recording)
+    write_recording(run.recordings, recording)
 
 
 def cost(set_up: Spent, steps: int, recordings: int, turns: Turns) -> dict[str, object]:

@@ -19,6 +19,7 @@ from torch import Tensor
 from pellucid.data.augment import Augmentation, augment_pixels, augment_values, mix
 from pellucid.data.source import Source
 from pellucid.data.workers import stream
+from pellucid.ops.normalisation import normalised
 from pellucid.ops.random import keys, seed_of
 from pellucid.types.batch import Batch
 from pellucid.types.data_info import Preprocessing
@@ -112,25 +113,8 @@ class Pipeline:
 
 
 def normalise(batch: Batch, preprocessing: Preprocessing) -> Batch:
-    """(x · scale − mean) / std in float32, by channel of (b, c, h, w) pictures, feature of (b, n) tables.
-
-    The channels of pictures, stored as RGB, are put into the order of `preprocessing` first.
-    """
-    factor, offset = _affine(preprocessing, batch.inputs.ndim, batch.inputs.device)
-    inputs = batch.inputs.flip(1) if preprocessing.channels == "BGR" else batch.inputs
-    values = inputs.to(torch.float32, copy=True).mul_(factor).add_(offset)
-    return Batch(values, batch.targets, batch.indices)
-
-
-@lru_cache(maxsize=16)
-def _affine(preprocessing: Preprocessing, dimensions: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Factor and offset that normalise in one multiplication and addition."""
-    mean, std = (torch.tensor(n, dtype=torch.float64) for n in (preprocessing.mean, preprocessing.std))
-    shape = (1, -1, *[1] * (dimensions - 2))
-    factor, offset = (
-        part.float().view(shape).to(device) for part in (preprocessing.scale / std, -mean / std)
-    )
-    return factor, offset
+    """The batch as a network of this preprocessing sees it: `ops.normalisation.normalised`."""
+    return Batch(normalised(batch.inputs, preprocessing), batch.targets, batch.indices)
 
 
 def training_batches(

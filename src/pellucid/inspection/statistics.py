@@ -37,6 +37,14 @@ _RECTIFIERS = (
     activation.Hardswish,
     activation.Threshold,
 )
+# Activations that flatten at both ends, and those ends: a value there hardly passes any gradient on.
+_ENDS: dict[type[nn.Module], tuple[float, float]] = {
+    activation.Sigmoid: (0.0, 1.0),
+    activation.Hardsigmoid: (0.0, 1.0),
+    activation.Tanh: (-1.0, 1.0),
+    activation.Softsign: (-1.0, 1.0),
+}
+NEAR = 0.02  # of the range, from an end
 _PASS_ON = (nn.Identity, nn.Flatten, nn.Sequential, dropout._DropoutNd)  # nothing of their own to see
 
 K = TypeVar("K")
@@ -78,7 +86,8 @@ def observe(
             pictures[name] = _picture(layouts[name, 0].maps(output))
         rectifies = isinstance(modules[name], _RECTIFIERS)
         layout = layouts.get((name, 0)) or layout_of_shape(tuple(output.shape))
-        return _activation_numbers(output.float(), layout.channel if rectifies else None)
+        ends = _ENDS.get(type(modules[name]))
+        return _activation_numbers(output.float(), layout.channel if rectifies else None, ends)
 
     with evaluation_mode(inner), torch.inference_mode(), capture(model, _is_layer, keep=keep) as seen:
         output = run()
@@ -116,13 +125,21 @@ def _is_layer(name: str, module: nn.Module) -> bool:
     return not isinstance(module, _PASS_ON) and (own or not parts)
 
 
-def _activation_numbers(output: Tensor, channels: int | None) -> Tensor:
-    """(3,): mean, standard deviation, and the fraction of channels ≤ 0 everywhere, NaN if not asked for."""
+def _activation_numbers(
+    output: Tensor, channels: int | None, ends: tuple[float, float] | None = None
+) -> Tensor:
+    """(4,): mean, standard deviation, the fraction of channels ≤ 0 everywhere, and that of values near the
+    ends; NaN for what is not asked for.
+    """
     mean, std = _mean_and_std(output)
-    if channels is None:
-        return torch.stack([mean, std, torch.full_like(mean, math.nan)])
-    others = [dimension for dimension in range(output.dim()) if dimension != channels % output.dim()]
-    return torch.stack([mean, std, (output.amax(others) <= 0).float().mean()])
+    dead = saturated = torch.full_like(mean, math.nan)
+    if channels is not None:
+        others = [dimension for dimension in range(output.dim()) if dimension != channels % output.dim()]
+        dead = (output.amax(others) <= 0).float().mean()
+    if ends is not None:
+        middle, reach = (ends[0] + ends[1]) / 2, (ends[1] - ends[0]) * (0.5 - NEAR)
+        saturated = ((output - middle).abs() >= reach).float().mean()
+    return torch.stack([mean, std, dead, saturated])
 
 
 def _mean_and_std(values: Tensor) -> tuple[Tensor, Tensor]:
@@ -142,7 +159,7 @@ def _layer_statistics(modules: dict[str, nn.Module], seen: Captured) -> tuple[La
     gradients = _table({name: _gradient_norm(own) for name, own in parameters.items()})
     activations = _table(shown)
     layers = []
-    for (name, call), (mean, std, dead) in activations.items():
+    for (name, call), (mean, std, dead, saturated) in activations.items():
         norm, weight_mean, weight_std = weights.get(name, (None, None, None))
         layers.append(
             LayerStatistics(
@@ -155,6 +172,7 @@ def _layer_statistics(modules: dict[str, nn.Module], seen: Captured) -> tuple[La
                 activation_mean=mean,
                 activation_std=std,
                 dead=_known(dead),
+                saturated=_known(saturated),
             )
         )
     return tuple(layers)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.inspection.health import diagnose
 from pellucid.runs.atomic import write_file
 from pellucid.runs.folder import RunFolder
 from pellucid.runs.recordings import read_probes, read_recordings
@@ -26,6 +27,7 @@ from pellucid.views.layers import (
     filters,
     gradient_flow,
     map_scales,
+    saturation,
     weight_norms,
 )
 from pellucid.views.page import Page, Section
@@ -191,12 +193,15 @@ def _health(recordings: Sequence[Recording]) -> list[Section]:
     shown: list[Content] = [gradient_flow(trained), activation_statistics(recordings)]
     if any(layer.dead is not None for layer in recordings[-1].layers):
         shown.append(dead_units(recordings))
+    if any(layer.saturated is not None for layer in recordings[-1].layers):
+        shown.append(saturation(recordings))
     shown.append(weight_norms(recordings))
-    return [
-        Section(
-            "Inside the network", tuple(shown), "Each row of a map is a layer, from the input at the top."
-        )
+    lead = ["Each row of a map is a layer, from the input at the top."]
+    lead += [
+        f"{found.words[0].upper()}{found.words[1:]}. {found.advice[0].upper()}{found.advice[1:]}."
+        for found in diagnose(recordings)
     ]
+    return [Section("Inside the network", tuple(shown), "\n\n".join(lead))]
 
 
 def _data_table(data: Mapping[str, Any]) -> Table:

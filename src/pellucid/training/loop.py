@@ -120,6 +120,7 @@ def _events(session: Session, settings: Settings, stop: Callable[[], bool]) -> I
         yield stepped
         if recorded:
             yield recorded
+            yield from map(Noted, recorder.troubles(recorded.recording))
         if taken.asked:
             asked = "stopped"
         if taken.due or asked:

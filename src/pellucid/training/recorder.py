@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from pellucid.inspection.layout import layouts_in
+from pellucid.inspection.health import Watch
 from pellucid.inspection.statistics import map_layers, observe
 from pellucid.training.session import Session
 from pellucid.training.settings import RecorderSettings
@@ -28,6 +29,7 @@ class Recorder:
         self._session = session
         self.on = settings.probes > 0 and session.processes.first and not session.state.sharded
         self._steps = log_spaced(session.total_steps, settings.per_decade)
+        self._watch = Watch()
         if self.on:
             count = len(session.data.splits[session.feed.watched])
             indices = torch.linspace(0, count - 1, min(settings.probes, count)).round().long()
@@ -68,6 +70,10 @@ class Recorder:
             predictions=session.task.probe(seen.output, self._probes).float().cpu().numpy(),
             exhibits={name: maps[:_WITH_MAPS].cpu().numpy() for name, maps in exhibits.items()},
         )
+
+    def troubles(self, recording: Recording) -> list[str]:
+        """What is found to be wrong for the first time, with what usually helps."""
+        return [f"from step {found.step:,}: {found}" for found in self._watch.new(recording)]
 
 
 def log_spaced(total: int, per_decade: int) -> frozenset[int]:

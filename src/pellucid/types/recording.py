@@ -17,7 +17,8 @@ class LayerStatistics:
 
     `gradient_norm` is of the layer's own parameters in the last training step, after clipping. `dead` is the
     fraction [0, 1] of the layer's units (channels) that are ≤ 0 everywhere on all probe pictures; it is given
-    for activation layers only.
+    for activation layers only. `saturated` is the fraction [0, 1] of all values that lie within 2 % of the
+    range's ends, of layers whose range has two (sigmoid, tanh).
     """
 
     name: str
@@ -29,6 +30,7 @@ class LayerStatistics:
     activation_mean: float
     activation_std: float
     dead: float | None
+    saturated: float | None = None
 
 
 @dataclass(frozen=True)

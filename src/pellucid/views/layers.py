@@ -198,23 +198,37 @@ def dead_units(recordings: Sequence[Recording]) -> Figure:
     """The share of units that stay at zero on all probe pictures: each activation layer along training, and
     at the end.
     """
-    share = ColourScale("unsigned", 0.0, 1.0, "share of dead units")
-    panel = _over_time(recordings, lambda layer: layer.dead, "share of dead units", scale=share)
-    values, names = _table(recordings, lambda layer: layer.dead)
+    return _shares(recordings, lambda layer: layer.dead, "share of dead units", "dead", "Dead units")
+
+
+def saturation(recordings: Sequence[Recording]) -> Figure:
+    """The share of a sigmoid's or tanh's values near the ends of its range: each layer along training, and at
+    the end.
+    """
+    label = "share of values near an end"
+    return _shares(recordings, lambda layer: layer.saturated, label, "saturated", "Saturation")
+
+
+def _shares(
+    recordings: Sequence[Recording], statistic: Statistic, label: str, word: str, title: str
+) -> Figure:
+    share = ColourScale("unsigned", 0.0, 1.0, label)
+    panel = _over_time(recordings, statistic, label, scale=share)
+    values, names = _table(recordings, statistic)
     at = np.arange(len(names))[::-1] + 0.5
     told = tuple(
-        f"{name}: {100 * value:.1f} % dead" for name, value in zip(names, values[:, -1], strict=True)
+        f"{name}: {100 * value:.1f} % {word}" for name, value in zip(names, values[:, -1], strict=True)
     )
     bars = Bars(at, values[:, -1], "bad", told, lying=True)
     ticks = tuple((len(names) - place, word) for place, word in thin(names))
     last = Panel(
         (bars,),
         f"At step {recordings[-1].step:,}",
-        x=Axis("share of dead units", limits=(0, 1)),
+        x=Axis(label, limits=(0, 1)),
         y=Axis("layer", ticks=ticks, limits=(0, len(names))),
         height=panel.height,
     )
-    return Figure((panel, last), "Dead units")
+    return Figure((panel, last), title)
 
 
 def weight_norms(recordings: Sequence[Recording]) -> Figure:

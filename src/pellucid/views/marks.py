@@ -153,7 +153,9 @@ class Masks:
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """Dots at `x`, `y` (n,); `names` (n) are shown when one is pointed at. `radius` in pixels."""
+    """Dots at `x`, `y` (n,); `names` (n) are shown when one is pointed at, on a page with its `pictures` (n,
+    h, w, 3) uint8 if there are some. `radius` in pixels.
+    """
 
     x: Array
     y: Array
@@ -161,12 +163,17 @@ class Points:
     radius: float = 3.0
     opacity: float = 1.0
     names: tuple[str, ...] = ()
+    pictures: Array | None = None
 
     def __post_init__(self) -> None:
         _check(
             self.x.ndim == 1 and self.x.shape == self.y.shape, "x and y (n,)", (self.x.shape, self.y.shape)
         )
         _check(len(self.names) in (0, len(self.x)), "a name for each point", len(self.names))
+        if self.pictures is not None:
+            shape, kind = self.pictures.shape, self.pictures.dtype
+            fits = len(shape) == 4 and shape[0] == len(self.x) and shape[3] == 3 and kind == np.uint8
+            _check(fits, "pictures (n, h, w, 3) uint8", f"{shape} {kind}")
         check_colour(self.colour)
 
     def bounds(self) -> Bounds | None:
@@ -261,7 +268,9 @@ class Matrix:
 
 @dataclass(frozen=True, eq=False)
 class Text:
-    """Words at (x, y), vertically centred; `anchor` says which end stands there. `size` in pixels."""
+    """Words at (x, y), vertically centred; `anchor` says which end stands there. `size` in pixels. With a
+    `halo` they can be read over other marks.
+    """
 
     x: float
     y: float
@@ -269,6 +278,7 @@ class Text:
     anchor: Literal["start", "middle", "end"] = "start"
     colour: str = "ink"
     size: float = 12.0
+    halo: bool = False
 
     def __post_init__(self) -> None:
         _check(self.anchor in ("start", "middle", "end"), "anchor start, middle or end", self.anchor)

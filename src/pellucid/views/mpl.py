@@ -15,6 +15,7 @@ from matplotlib.collections import PatchCollection
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import NullLocator
 
 from pellucid.views.axes import crowded, isolated, number
@@ -170,9 +171,11 @@ def _graph(axes: Axes, mark: Graph) -> None:
 
 def _text(axes: Axes, mark: Text) -> None:
     side = {"start": "left", "middle": "center", "end": "right"}[mark.anchor]
-    axes.text(
+    words = axes.text(
         mark.x, mark.y, mark.text, color=light(mark.colour), fontsize=mark.size * POINT, ha=side, va="center"
     )
+    if mark.halo:
+        words.set_path_effects([withStroke(linewidth=2.5, foreground=light("surface"))])
 
 
 DRAW: dict[str, Callable[[Axes, Any], None]] = {

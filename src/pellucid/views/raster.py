@@ -54,8 +54,17 @@ def sheet(tiles: Tiles) -> bytes:
     return png(joined.reshape(tiles.rows * height, tiles.columns * width, 4))
 
 
+def photo(pixels: NDArray[np.uint8]) -> bytes:
+    """(h, w, 3) RGB as a JPEG, where many pictures stand in one page."""
+    stream = io.BytesIO()
+    PIL.Image.fromarray(np.ascontiguousarray(pixels)).save(stream, "JPEG", quality=85)
+    return stream.getvalue()
+
+
 def data_uri(content: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(content).decode()
+    """Of a PNG or a JPEG."""
+    kind = "jpeg" if content.startswith(b"\xff\xd8") else "png"
+    return f"data:image/{kind};base64," + base64.b64encode(content).decode()
 
 
 def _file(picture: PIL.Image.Image, transparency: int | bytes | None = None) -> bytes:

@@ -16,6 +16,7 @@ import numpy as np
 from pellucid.views.axes import Span, decimate, isolated, number
 from pellucid.views.colours import ink_on, light, rgb, series
 from pellucid.views.marks import (
+    Array,
     Bars,
     Bounds,
     Boxes,
@@ -29,8 +30,9 @@ from pellucid.views.marks import (
     Text,
     Tiles,
 )
-from pellucid.views.raster import data_uri, png, scaled_png, sheet
+from pellucid.views.raster import data_uri, photo, png, scaled_png, sheet
 
+PEEK = 96  # CSS pixels of a picture shown beside a point
 POINTED = 60  # a line of at most so many points tells each one's value
 
 
@@ -123,11 +125,31 @@ def _masks(mark: Masks, surface: Surface) -> str:
 
 def _points(mark: Points, surface: Surface) -> str:
     x, y = surface.at(mark.x, mark.y)
-    parts = [
+    seen = np.flatnonzero(np.isfinite(x) & np.isfinite(y)).tolist()
+    dots = [
         f'<circle cx="{x[i]:.3f}%" cy="{y[i]:.3f}%" r="{mark.radius:g}">{told(_nth(mark.names, i))}</circle>'
-        for i in np.flatnonzero(np.isfinite(x) & np.isfinite(y)).tolist()
+        for i in seen
     ]
-    return f'<g fill="{ink(mark.colour)}" opacity="{mark.opacity:g}">{"".join(parts)}</g>'
+    drawn = f'<g fill="{ink(mark.colour)}" opacity="{mark.opacity:g}">{"".join(dots)}</g>'
+    return drawn if mark.pictures is None else drawn + _peeks(mark, mark.pictures, x, y, seen)
+
+
+def _peeks(mark: Points, pictures: Array, x: Any, y: Any, seen: list[int]) -> str:
+    """Over every dot an unseen one that, pointed at, shows its picture and name, towards the middle."""
+    parts = []
+    for i in seen:
+        left, up = x[i] > 50, y[i] > 50
+        across, along = -PEEK - 10 if left else 10, -PEEK - 10 if up else 10
+        place = f'x="{across}" y="{along}" width="{PEEK}" height="{PEEK}"'
+        under = f'x="{across + PEEK * left}" y="{along - 6 if up else along + PEEK + 14}"'
+        style = f'text-anchor="{"end" if left else "start"}" fill="{ink(mark.colour)}"'
+        words = escape(_nth(mark.names, i))
+        parts.append(
+            f'<svg class="peek" x="{x[i]:.3f}%" y="{y[i]:.3f}%"><circle r="{mark.radius + 3:g}"/>'
+            f"<g>{_picture(photo(pictures[i]), place)}"
+            f'<text class="halo" {under} {style}>{words}</text></g></svg>'
+        )
+    return "".join(parts)
 
 
 def _lines(mark: Lines, surface: Surface) -> str:
@@ -225,9 +247,10 @@ def _curve(x: Any, y: Any) -> str:
 
 def _text(mark: Text, surface: Surface) -> str:
     x, y = surface.at(mark.x, mark.y)
+    halo = 'class="halo" ' if mark.halo else ""
     return (
-        f'<text x="{x:.3f}%" y="{y:.3f}%" dy=".35em" text-anchor="{mark.anchor}" fill="{ink(mark.colour)}" '
-        f'style="--size:{mark.size:g}px">{escape(mark.text)}</text>'
+        f'<text {halo}x="{x:.3f}%" y="{y:.3f}%" dy=".35em" text-anchor="{mark.anchor}" '
+        f'fill="{ink(mark.colour)}" style="--size:{mark.size:g}px">{escape(mark.text)}</text>'
     )
 
 

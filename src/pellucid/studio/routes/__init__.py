@@ -1,0 +1,5 @@
+"""The studio's routes: each parses, asks the library, and answers with a schema."""
+
+from pellucid.studio.routes import jobs, layers, networks, pictures, session
+
+ROUTERS = (session.router, pictures.router, networks.router, layers.router, jobs.router)

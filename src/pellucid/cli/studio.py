@@ -36,6 +36,8 @@ class Call:
     """Trained weights for --model: a file, or published ones by name."""
     image: tuple[Path, ...] = ()
     """Pictures to look at it with."""
+    data: tuple[Path, ...] = ()
+    """Folders of data that may be looked at and trained with."""
     port: int = 8765
     """The port; 0 takes a free one."""
     host: str = "127.0.0.1"
@@ -58,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
         raise InputError("--weights are for a network; name it with --model")
     listening = _listening(call.host, call.port)
     port = listening.getsockname()[1]
-    house = House(Networks(call.runs, call.model, call.weights), Pictures(call.image))
+    house = House(Networks(call.runs, call.model, call.weights), Pictures(call.image), call.data)
     for name in call.model:
         house.networks[name]  # a name that is wrong is told now
     token = call.token or secrets.token_urlsafe(24)

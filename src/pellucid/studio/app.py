@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib import resources
@@ -19,6 +19,7 @@ from pellucid.studio.networks import Networks
 from pellucid.studio.pictures import Pictures
 from pellucid.studio.routes import ROUTERS
 from pellucid.studio.security import Guard, TooLargeError
+from pellucid.studio.training import Trainings
 from pellucid.types.errors import InputError
 
 STATIC = Path(str(resources.files("pellucid.studio"))) / "static"
@@ -35,11 +36,18 @@ class House:
 
     networks: Networks
     pictures: Pictures
+    data: Sequence[Path] = ()
     news: News = field(default_factory=News)
     jobs: Jobs = field(init=False)
+    trainings: Trainings = field(init=False)
 
     def __post_init__(self) -> None:
         self.jobs = Jobs(self.news)
+        self.trainings = Trainings(self.networks.runs, self.news, self.networks.trusted, self.data)
+
+    def close(self) -> None:
+        self.jobs.close()
+        self.trainings.close()
 
 
 def create_app(house: House) -> FastAPI:
@@ -48,7 +56,7 @@ def create_app(house: House) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
-        house.jobs.close()
+        house.close()
 
     app = FastAPI(
         title="Pellucid studio", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None

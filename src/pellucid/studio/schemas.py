@@ -139,3 +139,61 @@ class JobInfo(BaseModel):
     state: Literal["waiting", "running", "done", "failed", "cancelled"]
     progress: float
     message: str
+
+
+class FormFieldInfo(BaseModel):
+    """One setting of a recipe; see `recipes.form.FormField`."""
+
+    name: str
+    kind: Literal["flag", "whole", "number", "text", "choice", "list"]
+    value: str
+    choices: list[str]
+    optional: bool
+    help: str
+
+
+class RecipeInfo(BaseModel):
+    name: str
+    about: str
+    fields: list[FormFieldInfo]
+
+
+class StartRequest(BaseModel):
+    """`values` are the settings that differ from the recipe's, as typed."""
+
+    recipe: str
+    values: dict[str, str] = {}
+
+
+class RunInfo(BaseModel):
+    """`words` are the last that a failed training said."""
+
+    name: str
+    state: Literal["running", "paused", "stopped", "finished", "failed"]
+    model: str
+    data: str
+    started: str
+    words: str
+    steps: list[int]
+
+
+class CurveInfo(BaseModel):
+    """One line over steps; `part` says of what: train, or the split it was measured on."""
+
+    name: str
+    part: str
+    steps: list[int]
+    epochs: list[float]
+    values: list[float | None]
+
+
+class RunCurves(BaseModel):
+    curves: list[CurveInfo]
+    primary: str
+
+
+class FigureInfo(BaseModel):
+    """A figure drawn by the library, as HTML that needs the style sheet `figures.css` alone."""
+
+    title: str
+    html: str

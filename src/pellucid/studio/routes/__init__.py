@@ -1,5 +1,5 @@
 """The studio's routes: each parses, asks the library, and answers with a schema."""
 
-from pellucid.studio.routes import jobs, layers, networks, pictures, session
+from pellucid.studio.routes import jobs, layers, networks, pictures, session, training
 
-ROUTERS = (session.router, pictures.router, networks.router, layers.router, jobs.router)
+ROUTERS = (session.router, pictures.router, networks.router, layers.router, jobs.router, training.router)

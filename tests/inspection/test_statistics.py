@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pellucid.inspection.capture import Key
+from pellucid.inspection.layout import Layout, layouts_in
 from pellucid.inspection.statistics import map_layers, observe
 
 
@@ -51,10 +55,14 @@ def pictures() -> Tensor:
     return torch.randn(5, 3, 8, 8, generator=torch.Generator().manual_seed(1))
 
 
+def layouts(net: nn.Module, pictures: Tensor) -> Mapping[Key, Layout]:
+    return layouts_in(net, lambda: net(pictures))
+
+
 def test_statistics_are_those_of_numpy(net: Net, pictures: Tensor) -> None:
     F.cross_entropy(net(pictures), torch.zeros(5, dtype=torch.int64)).backward()
     net.conv2.weight.grad = net.conv2.bias.grad = None
-    seen = observe(net, lambda: net(pictures))
+    seen = observe(net, lambda: net(pictures), layouts(net, pictures))
     layers = {layer.name: layer for layer in seen.layers}
     ran = ["conv1", "norm", "relu", "pool", "conv2", "relu#1", "attend", "dense", "gelu", "head"]
     assert list(layers) == ran
@@ -97,7 +105,7 @@ def test_looking_changes_nothing(net: Net, pictures: Tensor) -> None:
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     gradients = [parameter.grad.clone() for parameter in net.parameters()]
     modes, generator = [module.training for module in net.modules()], torch.get_rng_state()
-    observe(net, lambda: net(pictures), maps=map_layers(net, lambda: net(pictures)))
+    observe(net, lambda: net(pictures), layouts(net, pictures), maps=map_layers(net, layouts(net, pictures)))
     torch.testing.assert_close(net.state_dict(), before, rtol=0, atol=0)
     torch.testing.assert_close([parameter.grad for parameter in net.parameters()], gradients, rtol=0, atol=0)
     assert [module.training for module in net.modules()] == modes
@@ -105,17 +113,19 @@ def test_looking_changes_nothing(net: Net, pictures: Tensor) -> None:
 
 
 def test_maps_are_of_the_first_convolution_and_the_ends_of_stages(net: Net, pictures: Tensor) -> None:
-    names = map_layers(net, lambda: net(pictures))
-    assert names == ("conv1", "relu", "conv2")
-    maps = observe(net, lambda: net(pictures), maps=names).maps
+    names = map_layers(net, layouts(net, pictures))
+    assert names == ("conv1", "relu", "gelu")  # whose tokens lie on the grid of conv2's map
+    maps = observe(net, lambda: net(pictures), layouts(net, pictures), maps=names).maps
     assert tuple(maps) == names
     net.eval()
     with torch.no_grad():
         relu = net.norm(net.conv1(pictures)).relu()
-        conv2 = net.conv2(net.pool(relu))
+        tokens = net.conv2(net.pool(relu)).relu().flatten(2).transpose(1, 2)
+        gelu = F.gelu(net.dense(net.attend(tokens, tokens, tokens)[0]))
     assert maps["relu"].dtype == np.float16
     np.testing.assert_allclose(maps["relu"], relu.numpy(), rtol=1e-3, atol=1e-4)
-    np.testing.assert_allclose(maps["conv2"], conv2.numpy(), rtol=1e-3, atol=1e-4)
+    there = gelu.transpose(1, 2).reshape(5, 6, 4, 4).numpy()
+    np.testing.assert_allclose(maps["gelu"], there, rtol=1e-3, atol=1e-3)
 
 
 def test_maps_are_few_and_small() -> None:
@@ -124,10 +134,10 @@ def test_maps_are_few_and_small() -> None:
         for i in range(7)
     ]
     net, pictures = nn.Sequential(*stages), torch.randn(2, 3, 256, 200)
-    names = map_layers(net, lambda: net(pictures))
+    names = map_layers(net, layouts(net, pictures))
     assert len(names) == 6
     assert names[0] == "0.0"
-    maps = observe(net, lambda: net(pictures), maps=names).maps
+    maps = observe(net, lambda: net(pictures), layouts(net, pictures), maps=names).maps
     assert all(array.shape[1] == 16 and max(array.shape[2:]) <= 64 for array in maps.values())
     assert maps["0.0"].shape == (2, 16, 64, 50)
     whole = net[0][0](pictures).detach()[:, :16].reshape(2, 16, 64, 4, 50, 4).mean((3, 5))
@@ -136,20 +146,25 @@ def test_maps_are_few_and_small() -> None:
 
 def test_a_network_for_tables_and_one_without_layers(pictures: Tensor) -> None:
     net = nn.Sequential(nn.Linear(4, 3), nn.Tanh())
-    seen = observe(net, lambda: net(torch.randn(6, 4)), maps=map_layers(net, lambda: net(torch.randn(6, 4))))
+    seen = observe(
+        net,
+        lambda: net(torch.randn(6, 4)),
+        layouts(net, torch.randn(6, 4)),
+        maps=map_layers(net, layouts(net, torch.randn(6, 4))),
+    )
     assert [(layer.name, layer.kind, layer.dead) for layer in seen.layers] == [
         ("0", "Linear", None),
         ("1", "Tanh", None),
     ]
     assert seen.filters is None
     assert seen.maps == {}
-    assert observe(nn.Identity(), lambda: pictures).layers == ()
+    assert observe(nn.Identity(), lambda: pictures, {}).layers == ()
 
 
 def test_half_precision_is_reduced_in_single(net: Net, pictures: Tensor) -> None:
-    exact = observe(net, lambda: net(pictures))
+    exact = observe(net, lambda: net(pictures), layouts(net, pictures))
     with torch.autocast("cpu", torch.bfloat16):
-        rounded = observe(net, lambda: net(pictures), maps=("conv1",))
+        rounded = observe(net, lambda: net(pictures), layouts(net, pictures), maps=("conv1",))
     assert rounded.maps["conv1"].dtype == np.float16
     for ours, theirs in zip(rounded.layers, exact.layers, strict=True):
         assert ours.activation_std == pytest.approx(theirs.activation_std, rel=0.05)

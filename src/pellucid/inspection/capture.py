@@ -1,73 +1,35 @@
 """The one way to see inside a running network.
 
-`capture` keeps what layers give, and can say how a score would change with it; `following` reports layers as
-they start and end. Both leave the network as it was (weights, buffers, gradients, modes, hooks) also when
-something raises. Nothing else in Pellucid hooks a network.
+`capture` keeps what layers and single operations are given and give, and can say how a score would change
+with it; `following` reports layers as they start and end. Both leave the network as it was (weights,
+buffers, gradients, modes, hooks) also when something raises. Nothing else in Pellucid hooks a network.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
 from threading import get_ident
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import GradientEdge, get_gradient_edge
 
+from pellucid.inspection.keeping import Captured, Keep, Keeper, Key, Operations, key_of
+from pellucid.inspection.wrappers import uncompiled, unwrapped
+from pellucid.types.address import Address
 from pellucid.types.batch import map_leaves
 from pellucid.types.errors import InputError, unknown_name
 
-Key = tuple[str, int]
-"""A layer's name and which of its calls: a module used twice is two entries."""
+__all__ = ["Captured", "Key", "capture", "copied", "following", "key_of", "named_layers", "unwrapped"]
 
-Layers = Iterable[str] | Callable[[str, nn.Module], bool] | None
-
-
-@dataclass(frozen=True)
-class _Edge:
-    """Where autograd made an output; in-place operations on the output afterwards do not move it."""
-
-    edge: GradientEdge
+Layers = Iterable[str | Address] | str | Address | Callable[[str, nn.Module], bool] | None
 
 
-class Captured:
-    """`outputs` is in the order in which the layers finished; calls count from the start of the block."""
-
-    def __init__(self) -> None:
-        self.outputs: dict[Key, Any] = {}
-        self._edges: dict[Key, Any] = {}
-        self._looking = True
-
-    def gradients_of(self, score: Tensor) -> dict[Key, Any]:
-        """How the scalar `score` changes with every captured output: ∂score/∂output, in the outputs' shapes.
-
-        Only for `capture(…, gradients=True)`, and once: the graph is freed. The backward pass goes no deeper
-        than the first captured layer and leaves no parameter's `.grad` changed. An output that the score does
-        not depend on is None.
-        """
-        edges: list[GradientEdge] = []
-        map_leaves(lambda leaf: edges.append(leaf.edge) if isinstance(leaf, _Edge) else None, self._edges)
-        if not edges:
-            raise InputError("no gradients to take: nothing was captured, or the block lacks gradients=True")
-        self._looking = False  # checkpointed layers run again inside the backward pass
-        try:
-            found = iter(torch.autograd.grad(score, edges, allow_unused=True))
-        finally:
-            self._looking = True
-        gradients: dict[Key, Any] = map_leaves(
-            lambda leaf: next(found) if isinstance(leaf, _Edge) else None, self._edges
-        )
-        self._edges.clear()
-        return gradients
-
-
-def copied(name: str, output: Tensor) -> Tensor:
+def copied(name: str, tensor: Tensor) -> Tensor:
     """What `capture` keeps unless told otherwise: values which no in-place layer can overwrite."""
-    return output.detach().clone()
+    return tensor.detach().clone()
 
 
 @contextmanager
@@ -75,47 +37,70 @@ def capture(
     model: nn.Module,
     layers: Layers = None,
     *,
-    keep: Callable[[str, Tensor], Any] = copied,
+    keep: Keep = copied,
+    inputs: bool = False,
     gradients: bool = False,
 ) -> Iterator[Captured]:
-    """Keep what `layers` give while `model` runs in this block, in this thread.
+    """Keep what `layers` give while `model` runs in this block, in this thread; with `inputs`, also what they
+    are given.
 
-    `layers`: a name or names as in `model.named_modules()`, or a predicate (name, module), or None for all
-    modules without children. `keep(name, output)` is called at once for each output tensor, before a later
-    layer can overwrite it; reduce there if the whole is not needed. Outputs that are tuples, lists or dicts
-    are kept as such, with their tensors replaced.
+    `layers`: names as in `model.named_modules()` and addresses ("layer1.0:add" is an operation, "relu#1" the
+    second call alone), or one, or a predicate (name, module), or None for all modules without children.
+    `keep(name, tensor)` is called at once for each tensor, before a later layer can overwrite it; reduce
+    there if the whole is not needed. Tuples, lists and dicts are kept as such, with their tensors replaced.
 
     `gradients=True` makes `gradients_of` work whatever surrounds the block (no_grad, inference mode, frozen
     parameters). Wrappers (torch.compile, DistributedDataParallel) are looked through; a compiled model runs
-    uncompiled in the block.
+    uncompiled in the block, which `notes` then say.
     """
     inner = unwrapped(model)
-    chosen = named_layers(inner, layers)
-    seen, calls, thread = Captured(), Counter[str](), get_ident()
-
-    def hook(name: str) -> Callable[[nn.Module, Any, Any], None]:
-        def look(module: nn.Module, inputs: Any, output: Any) -> None:
-            if get_ident() != thread or not seen._looking:
-                return
-            key = (name, calls[name])
-            calls[name] += 1
-            seen.outputs[key] = map_leaves(
-                lambda leaf: keep(name, leaf) if isinstance(leaf, Tensor) else leaf, output
-            )
-            if gradients:
-                seen._edges[key] = map_leaves(_edge_of, output)
-
-        return look
-
+    chosen, operations = _chosen(inner, layers)
+    seen, thread = Captured(), get_ident()
+    keeper = Keeper(seen, keep, inputs, gradients, {name: call for name, call in chosen.items() if call})
     with ExitStack() as stack:
-        stack.enter_context(_uncompiled(model))
+        if stack.enter_context(uncompiled(model)):
+            seen.notes = (
+                "the network is compiled: in this block it runs as the Python it was compiled from",
+            )
         if gradients:
+            _check_weights(inner)
             stack.enter_context(torch.inference_mode(False))
             stack.enter_context(torch.enable_grad())
-            stack.callback(inner.register_forward_pre_hook(_differentiable(thread), with_kwargs=True).remove)
-        for name, module in chosen.items():
-            stack.callback(module.register_forward_hook(hook(name)).remove)
+            hook = _differentiable(inner, thread)
+            stack.callback(inner.register_forward_pre_hook(hook, with_kwargs=True).remove)
+        for name, module in named_layers(inner, list(chosen)).items():
+            for handle in _hooked(name, module, keeper, thread):
+                stack.callback(handle.remove)
+        if operations:
+            watch = Operations(operations, keeper)
+            stack.enter_context(following(inner, enter=watch.enter, leave=watch.leave))
+            stack.enter_context(watch)
         yield seen
+
+
+def _hooked(name: str, module: nn.Module, keeper: Keeper, thread: int) -> Iterator[Any]:
+    """The hooks on one layer. Calls are numbered as they begin: a call that raises counts."""
+    calls, running = Counter[str](), list[int]()
+
+    def ours(called: nn.Module) -> bool:  # not another thread's call, nor that of a copy of the module
+        return called is module and get_ident() == thread and keeper.seen.looking
+
+    def before(called: nn.Module, given: tuple[Any, ...], options: dict[str, Any] | None = None) -> None:
+        if ours(called):
+            key = (name, calls[name])
+            calls[name] += 1
+            running.append(key[1])
+            if keeper.inputs and keeper.wants(key):
+                keeper.given(key, given, options or {})
+
+    def after(called: nn.Module, given: Any, output: Any) -> None:
+        if ours(called) and running:
+            key = (name, running.pop())
+            if keeper.wants(key):
+                keeper.made(key, output)
+
+    yield module.register_forward_pre_hook(before, with_kwargs=keeper.inputs)
+    yield module.register_forward_hook(after)
 
 
 @contextmanager
@@ -127,56 +112,65 @@ def following(
     A module that raises is left without a call of `leave`. TorchScript's modules run unseen.
     """
     thread = get_ident()
+    names = {module: name for name, module in unwrapped(model).named_modules()}
+
+    # Without options when another thread's block ends between the call and its hooks.
+    def started(module: nn.Module, inputs: Any, options: Any = None) -> None:
+        if get_ident() == thread and module in names:
+            enter(names[module], (inputs, options))
+
+    def ended(module: nn.Module, inputs: Any, output: Any) -> None:
+        if get_ident() == thread and module in names:
+            leave(names[module], output)
+
     with ExitStack() as stack:
-        stack.enter_context(_uncompiled(model))
-        for name, module in unwrapped(model).named_modules():
-            if isinstance(module, torch.jit.ScriptModule):
-                continue
-
-            def started(_: nn.Module, inputs: Any, options: Any, name: str = name) -> None:
-                if get_ident() == thread:
-                    enter(name, (inputs, options))
-
-            def ended(_: nn.Module, inputs: Any, output: Any, name: str = name) -> None:
-                if get_ident() == thread:
-                    leave(name, output)
-
-            stack.callback(module.register_forward_pre_hook(started, with_kwargs=True).remove)
-            stack.callback(module.register_forward_hook(ended).remove)
+        stack.enter_context(uncompiled(model))
+        for module in names:
+            if not isinstance(module, torch.jit.ScriptModule):
+                stack.callback(module.register_forward_pre_hook(started, with_kwargs=True).remove)
+                stack.callback(module.register_forward_hook(ended).remove)
         yield
-
-
-def unwrapped(model: nn.Module) -> nn.Module:
-    """The network itself inside torch.compile's, DataParallel's and DistributedDataParallel's wrappers."""
-    inner = model
-    while True:
-        wrapper = isinstance(inner, (nn.DataParallel, nn.parallel.DistributedDataParallel))
-        within = inner.module if wrapper else getattr(inner, "_orig_mod", None)
-        if not isinstance(within, nn.Module):
-            return inner
-        inner = within
 
 
 def named_layers(model: nn.Module, layers: Layers = None) -> dict[str, nn.Module]:
     """The modules that `layers` means (see `capture`), in the order of definition, or of the names given."""
-    if layers is None:
-        return {name: module for name, module in model.named_modules() if not any(module.children())}
-    if callable(layers):
-        return {name: module for name, module in model.named_modules() if layers(name, module)}
+    chosen, _ = _chosen(model, layers)
     modules = dict(model.named_modules(remove_duplicate=False))
-    names = [layers] if isinstance(layers, str) else list(layers)
-    for name in names:
-        if name not in modules:
-            raise unknown_name("layer", name, modules, shown_by="pellucid inspect")
-    return {name: modules[name] for name in names}
+    return {name: modules[name] for name in chosen}
 
 
-def _edge_of(leaf: Any) -> Any:
-    tracked = isinstance(leaf, Tensor) and leaf.requires_grad
-    return _Edge(get_gradient_edge(leaf)) if tracked else None
+def _chosen(model: nn.Module, layers: Layers) -> tuple[dict[str, int], set[str]]:
+    """The names of the modules that `layers` means, each with the one call asked for or 0 for all of them,
+    and those of the operations.
+    """
+    if layers is None:
+        return {name: 0 for name, module in model.named_modules() if not any(module.children())}, set()
+    if callable(layers):
+        return {name: 0 for name, module in model.named_modules() if layers(name, module)}, set()
+    known = dict(model.named_modules(remove_duplicate=False))
+    chosen, operations = dict[str, int](), set[str]()
+    for each in [layers] if isinstance(layers, (str, Address)) else layers:
+        address = Address(each) if isinstance(each, str) and each in known else each
+        address = Address.parse(address) if isinstance(address, str) else address
+        if address.layer not in known:
+            raise unknown_name("layer", address.layer, known, shown_by="pellucid inspect")
+        name, call = key_of(address)
+        if address.operation:
+            operations.add(name)
+        else:
+            chosen[name] = call
+    return chosen, operations
 
 
-def _differentiable(thread: int) -> Callable[[nn.Module, Any, Any], Any]:
+def _check_weights(model: nn.Module) -> None:
+    if any(parameter.is_inference() for parameter in model.parameters()):
+        raise InputError(
+            f"{type(model).__name__} has weights that were made in inference mode, which no gradient passes; "
+            "build and load the network outside of it"
+        )
+
+
+def _differentiable(model: nn.Module, thread: int) -> Callable[..., Any]:
     """A pre-hook: gradients flow although parameters are frozen and the inputs plain."""
 
     def track(leaf: Any) -> Any:
@@ -185,16 +179,9 @@ def _differentiable(thread: int) -> Callable[[nn.Module, Any, Any], Any]:
         # The second copy is no leaf of the graph, so that the network may change it in place.
         return leaf.detach().clone().requires_grad_().clone()
 
-    def hook(module: nn.Module, inputs: Any, options: Any) -> Any:
-        return (map_leaves(track, inputs), map_leaves(track, options)) if get_ident() == thread else None
+    def hook(called: nn.Module, inputs: Any, options: Any = None) -> Any:
+        if called is not model or get_ident() != thread:
+            return None
+        return map_leaves(track, inputs), map_leaves(track, options)
 
     return hook
-
-
-def _uncompiled(model: nn.Module) -> AbstractContextManager[Any]:
-    """Compiled code runs past hooks, so the block runs the Python it was compiled from."""
-    modules = [model, *model.modules()]
-    if any(hasattr(module, "_orig_mod") or module._compiled_call_impl is not None for module in modules):
-        eagerly: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
-        return eagerly
-    return nullcontext()

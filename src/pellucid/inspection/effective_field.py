@@ -12,8 +12,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid.inspection.capture import capture
+from pellucid.inspection.capture import capture, key_of
+from pellucid.inspection.layout import layer_layouts, layout_of_shape
 from pellucid.inspection.modes import evaluation_mode
+from pellucid.types.address import Address
+from pellucid.types.batch import leaves
 from pellucid.types.errors import InputError
 
 
@@ -33,30 +36,32 @@ class EffectiveField:
 def effective_receptive_field(
     model: nn.Module, layer: str, pictures: Tensor, *, unit: Sequence[int] | None = None, seed: int = 0
 ) -> EffectiveField:
-    """The influence of each pixel on one `unit` of `layer`'s map (by default the middle one).
+    """The influence of each pixel on one `unit` of what is at the address `layer`: of a map (y, x), by
+    default the middle one, of tokens (token,), of a vector ().
 
     `pictures` (N, C, height, width) are what the network is looked at with, where its weights are; the
     gradients are squared and averaged over them and over their channels. The channels of the map are added
     with random signs, drawn from `seed` anew for each picture, so that on average their squares are added.
-    The network runs in evaluation mode, and is left as it was. Raises `InputError` if the layer gives no map,
-    or none that depends on the pictures.
+    The network runs in evaluation mode, and is left as it was. Raises `InputError` if there is no such unit,
+    and if it does not depend on the pictures.
     """
+    layout = layer_layouts(model, [pictures]).get(key_of(Address.parse(layer)))
     inputs = pictures.detach().clone().requires_grad_()
     with evaluation_mode(model), torch.inference_mode(False), torch.enable_grad():
-        with capture(model, layer, keep=lambda name, output: output) as seen:
+        with capture(model, layer, keep=lambda name, output: output.clone()) as seen:  # as it is now
             model(inputs)
-        values = next(iter(seen.outputs.values()), None)
-        if not isinstance(values, Tensor) or values.ndim != pictures.ndim:
+        found = leaves(Tensor, seen.outputs.get(key_of(Address.parse(layer))))
+        if not found:
             raise InputError(f"a map (N, C, …) was expected of {layer!r}; choose a layer that gives one")
-        place: tuple[int, ...] = (
-            tuple(length // 2 for length in values.shape[2:]) if unit is None else tuple(unit)
-        )
-        if len(place) != values.ndim - 2 or not all(
-            map(range.__contains__, map(range, values.shape[2:]), place)
-        ):
-            raise InputError(f"{layer!r} has {tuple(values.shape[2:])} units; there is none at {place}")
+        layout = layout or layout_of_shape(tuple(found[0].shape))
+        values = layout.arranged(found[0])
+        extent = tuple(values.shape[2:])
+        place = tuple(length // 2 for length in extent) if unit is None else tuple(unit)
+        if len(place) != len(extent) or not all(map(range.__contains__, map(range, extent), place)):
+            raise InputError(f"{layer!r} has {extent} units; there is none at {place}")
         signs = torch.randint(2, values.shape[:2], generator=torch.Generator().manual_seed(seed)) * 2 - 1
-        score = (values.flatten(2)[..., _flat(place, values.shape[2:])] * signs.to(values)).sum()
+        here = values.movedim((0, 1), (-2, -1))[place]  # (N, C)
+        score = (here * signs.to(values)).sum()
         (gradient,) = (
             torch.autograd.grad(score, inputs, allow_unused=True) if score.requires_grad else (None,)
         )
@@ -64,14 +69,6 @@ def effective_receptive_field(
     if squares is None or not squares.any():
         raise InputError(f"unit {place} of {layer!r} does not change with the pictures; choose another one")
     return _described(place, squares / squares.sum())
-
-
-def _flat(place: Sequence[int], shape: Sequence[int]) -> int:
-    """The position of a unit among all of a map's."""
-    position = 0
-    for at, length in zip(place, shape, strict=True):
-        position = position * length + at
-    return position
 
 
 def _described(unit: tuple[int, ...], influence: Tensor) -> EffectiveField:

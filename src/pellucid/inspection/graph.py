@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 
 from pellucid.inspection.trace import Call, Operation, Trace, Value
@@ -63,7 +62,6 @@ class _Folding:
         self.nodes: dict[str, Node] = {}
         self.edges: dict[tuple[str, str, Value], Edge] = {}
         self.maker: list[str] = []  # the address of the node of each operation
-        self.spoken: Counter[tuple[int, str]] = Counter()
 
     def graph(self) -> Graph:
         for value in self.trace.inputs:
@@ -86,7 +84,7 @@ class _Folding:
     def _add_operation(self, operation: Operation) -> None:
         call = self.trace.calls[self.stands[operation.call]]
         if self.shown[call.index]:
-            address = self._own_address(call, operation)
+            address = self.trace.addresses[operation.index]
             shapes = tuple(value.shape for value in operation.outputs)
             self._add(Node(address, "operation", operation.name, call.address, 1, shapes))
         else:
@@ -97,12 +95,6 @@ class _Folding:
                 self._add(Node(address, "module", call.kind, around, call.stop - call.start, shapes))
         self.maker.append(address)
         self._connect(operation.inputs, address)
-
-    def _own_address(self, call: Call, operation: Operation) -> str:
-        """`layer1.0:add`, and `layer1.0:add#1` for the second of the kind in the same call."""
-        number = self.spoken[call.index, operation.name]
-        self.spoken[call.index, operation.name] += 1
-        return f"{call.address}:{operation.name}{f'#{number}' if number else ''}"
 
     def _group_around(self, call: Call) -> str:
         return "" if call.parent is None else self.trace.calls[call.parent].address

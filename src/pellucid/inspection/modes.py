@@ -11,8 +11,8 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
-# How many blocks each network is in at the moment, and which modules were training when the first began.
-_blocks: WeakKeyDictionary[nn.Module, tuple[int, list[nn.Module]]] = WeakKeyDictionary()
+# In how many blocks each module is at the moment, and whether it was training when the first began.
+_blocks: WeakKeyDictionary[nn.Module, tuple[int, bool]] = WeakKeyDictionary()
 _lock = Lock()
 
 
@@ -21,22 +21,25 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
     """Every module in evaluation mode for the block; afterwards each has its own mode back (a frozen batch
     norm stays so).
 
-    Where blocks of several threads overlap, the modes come back when the last one ends.
+    Where blocks of several threads overlap, of a network, its parts or its wrapper, a module's mode comes
+    back when the last one ends that it is in.
     """
+    modules = [*model.modules()]
     with _lock:
-        count, training = _blocks.get(model) or (0, [module for module in model.modules() if module.training])
-        _blocks[model] = (count + 1, training)
-        model.eval()
+        for module in modules:
+            count, training = _blocks.get(module) or (0, module.training)
+            _blocks[module] = (count + 1, training)
+            module.training = False
     try:
         yield
     finally:
         with _lock:
-            count, training = _blocks.pop(model)
-            if count > 1:
-                _blocks[model] = (count - 1, training)
-            else:
-                for module in training:
-                    module.training = True
+            for module in modules:
+                count, training = _blocks.pop(module)
+                if count > 1:
+                    _blocks[module] = (count - 1, training)
+                else:
+                    module.training = training
 
 
 @contextmanager

@@ -13,8 +13,9 @@ from torch.autograd.graph import Node
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
-from pellucid.inspection.capture import following, unwrapped
+from pellucid.inspection.capture import following
 from pellucid.inspection.modes import undone
+from pellucid.inspection.wrappers import unwrapped
 
 
 def first_nonfinite(model: nn.Module, run: Callable[[], Tensor]) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -11,11 +11,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.modules import activation, batchnorm, conv, dropout
+from torch.nn.modules import activation, dropout
 from torch.utils._pytree import tree_leaves
 
-from pellucid.inspection.capture import Captured, capture, unwrapped
+from pellucid.inspection.capture import capture
+from pellucid.inspection.keeping import Captured, Key
+from pellucid.inspection.layout import Layout, layout_of_shape
 from pellucid.inspection.modes import evaluation_mode
+from pellucid.inspection.wrappers import unwrapped
 from pellucid.types.recording import Floats, LayerStatistics
 
 # Activations that give nothing, or next to it, for ≤ 0: a unit that is always there has stopped learning.
@@ -51,26 +54,31 @@ class Observation:
     output: Any
 
 
-def observe(model: nn.Module, run: Callable[[], Any], *, maps: tuple[str, ...] = ()) -> Observation:
+def observe(
+    model: nn.Module,
+    run: Callable[[], Any],
+    layouts: Mapping[Key, Layout],
+    *,
+    maps: tuple[str, ...] = (),
+) -> Observation:
     """Call `run`, which runs `model` on probe pictures, in evaluation mode and without gradients, and keep
     what the layers gave.
 
-    Gradient norms are those of the parameters' present `.grad`: look before they are zeroed. Of the layers in
-    `maps` (see `map_layers`) the first 16 channels are kept, averaged down to at most 64 pixels a side. The
-    precision of the run is the caller's (autocast); statistics are taken in float32. An output that is
-    several tensors counts by its first.
+    `layouts` are those of `layouts_in`. Gradient norms are those of the parameters' present `.grad`: look
+    before they are zeroed. Of the layers in `maps` (see `map_layers`) the first 16 channels are kept,
+    averaged down to at most 64 pixels a side. The precision of the run is the caller's (autocast);
+    statistics are taken in float32. An output that is several tensors counts by its first.
     """
     inner = unwrapped(model)
     modules = dict(inner.named_modules())
-    channels = _Channels()
     pictures: dict[str, Floats] = {}
 
     def keep(name: str, output: Tensor) -> Tensor:
-        dimension = channels.dimension(modules[name])
         if name in maps and name not in pictures:
-            pictures[name] = _picture(output)
+            pictures[name] = _picture(layouts[name, 0].maps(output))
         rectifies = isinstance(modules[name], _RECTIFIERS)
-        return _activation_numbers(output.float(), dimension if rectifies else None)
+        layout = layouts.get((name, 0)) or layout_of_shape(tuple(output.shape))
+        return _activation_numbers(output.float(), layout.channel if rectifies else None)
 
     with evaluation_mode(inner), torch.inference_mode(), capture(model, _is_layer, keep=keep) as seen:
         output = run()
@@ -84,46 +92,22 @@ def observe(model: nn.Module, run: Callable[[], Any], *, maps: tuple[str, ...] =
     )
 
 
-def map_layers(model: nn.Module, run: Callable[[], Any]) -> tuple[str, ...]:
-    """At most six layers whose maps are worth seeing, in the order they run; one of the pictures is run
-    through `model`.
+def map_layers(model: nn.Module, layouts: Mapping[Key, Layout]) -> tuple[str, ...]:
+    """At most six layers whose maps are worth seeing, in the order they run.
 
     They are the first convolution and the last layer at every size of feature map (the ends of the stages).
     """
-    inner = unwrapped(model)
-    modules = dict(inner.named_modules())
-    channels = _Channels()
-
+    modules = {name: part for name, part in unwrapped(model).named_modules() if _is_layer(name, part)}
     sizes: dict[str, tuple[int, ...]] = {}
-
-    def measure(name: str, output: Tensor) -> None:
-        if channels.dimension(modules[name]) == 1 and output.dim() == 4 and output[0, 0].numel() > 1:
-            sizes.setdefault(name, tuple(output.shape[2:]))
-
-    with evaluation_mode(inner), torch.inference_mode(), capture(model, _is_layer, keep=measure):
-        run()
-    # torch's own layers leave the channels where they were; of others (a permutation, say) nobody knows.
-    names = [name for name in sizes if type(modules[name]).__module__.startswith("torch.nn.")]
+    for (name, _), layout in layouts.items():
+        if name in modules and len(layout.grid) == 2 and math.prod(layout.grid) > 1:
+            sizes.setdefault(name, layout.grid)
+    names = list(sizes)
     first = next((at for at, name in enumerate(names) if isinstance(modules[name], nn.Conv2d)), len(names))
     ends = {sizes[name]: name for name in names[first:]}  # the last layer of each size stays
     chosen = [name for name in names if name in (*names[first : first + 1], *ends.values())]
     spread = np.linspace(0, len(chosen) - 1, min(len(chosen), MOST_LAYERS)).round().astype(int)
     return tuple(chosen[index] for index in spread)
-
-
-class _Channels:
-    """Where an output has its channels: in the last dimension after a dense layer, else in the second."""
-
-    def __init__(self) -> None:
-        self._latest = 1
-
-    def dimension(self, module: nn.Module) -> int:
-        """To be asked in the order layers run: an activation has them where the layer before had them."""
-        if isinstance(module, nn.Linear) or type(module) is nn.LayerNorm:
-            self._latest = -1
-        elif isinstance(module, (conv._ConvNd, batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)):
-            self._latest = 1
-        return self._latest
 
 
 def _is_layer(name: str, module: nn.Module) -> bool:

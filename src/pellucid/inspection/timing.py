@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pellucid.inspection.capture import following, unwrapped
+from pellucid.inspection.capture import following
 from pellucid.inspection.modes import evaluation_mode, undone
 from pellucid.inspection.trace import device_of, placed
+from pellucid.inspection.wrappers import unwrapped
 from pellucid.types.batch import map_leaves
 from pellucid.types.errors import InputError
 

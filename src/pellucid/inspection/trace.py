@@ -11,17 +11,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
-from types import FrameType
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from pellucid.inspection.capture import following, unwrapped
+from pellucid.inspection.capture import following
 from pellucid.inspection.imitation import Imitation, memory_of, on_meta, tensors_of
 from pellucid.inspection.modes import evaluation_mode, uncollected, undone
+from pellucid.inspection.operations import made_by, name_of, within_torch
 from pellucid.inspection.refusals import (
     REFUSALS,
     NeedsValuesError,
@@ -30,6 +31,8 @@ from pellucid.inspection.refusals import (
     needs_values,
     refusal,
 )
+from pellucid.inspection.wrappers import unwrapped
+from pellucid.types.address import Address
 from pellucid.types.batch import ATOMS, leaves, map_leaves
 from pellucid.types.errors import InputError
 
@@ -96,7 +99,7 @@ class Call:
 
     @property
     def address(self) -> str:
-        return f"{self.name}#{self.number}" if self.number else self.name
+        return str(Address(self.name, self.number))
 
     @property
     def kind(self) -> str:
@@ -121,6 +124,20 @@ class Trace:
     @property
     def outputs(self) -> tuple[Value, ...]:
         return self.calls[0].outputs
+
+    @cached_property
+    def addresses(self) -> tuple[str, ...]:
+        """Where each operation is: `layer1.0:add`, and `layer1.0:add#1` for the second of the name that ran
+        in the same call itself.
+        """
+        spoken = Counter[tuple[int, str]]()
+        found = []
+        for operation in self.operations:
+            number = spoken[operation.call, operation.name]
+            spoken[operation.call, operation.name] += 1
+            call = self.calls[operation.call]
+            found.append(str(Address(call.name, call.number, operation.name, number)))
+        return tuple(found)
 
     def own_operations(self, call: Call) -> Iterator[Operation]:
         """The operations that ran in `call` itself and in none of its parts."""
@@ -154,17 +171,38 @@ def trace(model: nn.Module, inputs: Sequence[Any], *, real: bool = False) -> Tra
         return Trace(found.calls, found.operations, found.device, why)
 
 
+Keep = Callable[[Value, Tensor], None]
+
+
+@uncollected()
+def trace_keeping(model: nn.Module, inputs: Sequence[Any], keep: Keep, *, as_it_is: bool = False) -> Trace:
+    """`trace` for real, which calls `keep(value, tensor)` when a tensor is first seen: weights, inputs, and
+    what operations give. Later operations may overwrite the tensor. `as_it_is` leaves the modules in their
+    modes instead of evaluating.
+    """
+    inner = unwrapped(model)
+    check_inputs(inner, inputs)
+    return _run(inner, inputs, device_of(inner), keep=keep, mode=nullcontext() if as_it_is else None)
+
+
 @uncollected()
 def trace_on_meta(model: nn.Module, inputs: Sequence[Any]) -> Trace:
     """`trace`, but nothing is ever computed: a network that needs values raises `NeedsValuesError`."""
     return _run(on_meta(unwrapped(model)), inputs, "meta")
 
 
-def _run(model: nn.Module, inputs: Sequence[Any], device: str) -> Trace:
-    recorder = _Recorder(model, Imitation() if device == "meta" else _called)
+def _run(
+    model: nn.Module,
+    inputs: Sequence[Any],
+    device: str,
+    *,
+    keep: Keep | None = None,
+    mode: AbstractContextManager[Any] | None = None,
+) -> Trace:
+    recorder = _Recorder(model, Imitation() if device == "meta" else _called, keep)
     try:
         with (
-            evaluation_mode(model),
+            evaluation_mode(model) if mode is None else mode,
             undone(model) if device != "meta" else torch.random.fork_rng(devices=[]),
             torch.no_grad(),
             following(model, enter=recorder.enter, leave=recorder.leave),
@@ -183,10 +221,13 @@ def _called(function: Callable[..., Any], arguments: tuple[Any, ...], options: M
 
 
 class _Recorder(TorchFunctionMode):
-    """Writes down what `following` and torch's functions report. `call` is how functions are called."""
+    """Writes down what `following` and torch's functions report. `call` is how functions are called; `keep`
+    is told of every new value.
+    """
 
-    def __init__(self, model: nn.Module, call: Callable[..., Any]) -> None:
+    def __init__(self, model: nn.Module, call: Callable[..., Any], keep: Keep | None = None) -> None:
         super().__init__()
+        self._keep = keep
         self.calls: list[Call] = []
         self.operations: list[Operation] = []
         self._call = call
@@ -228,23 +269,18 @@ class _Recorder(TorchFunctionMode):
         self._running.pop()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if self._running and _within_torch(sys._getframe(1)):
+        if self._running and within_torch(sys._getframe(1)):
             raise NotImplementedError("compiled code in it, TorchScript for instance, runs unseen")
         options = kwargs or {}
         result = self._call(func, args, options)
-        made = leaves(Tensor, result)
-        if result is None and func is Tensor.__setitem__:
-            made = [args[0]]  # the one function that changes a tensor without giving it back
+        made = made_by(func, args, result)
         if not made or not self._running:
             return result
         # Read before the results are remembered: an operation in place gives back its own input.
         given = tuple(map(self._seen, args))
         given_options = {name: self._seen(option) for name, option in options.items()}
         inputs = leaves(Value, (given, given_options))
-        name = _name_of(func)
-        if any(map(torch._C._functorch.is_batchedtensor, made)):
-            name = f"vmap {name}"  # on more than the shapes show
-        self._add(name, func, given, given_options, inputs, made)
+        self._add(name_of(func, made), func, given, given_options, inputs, made)
         return result
 
     def _seen(self, leaf: Any) -> Any:
@@ -301,6 +337,8 @@ class _Recorder(TorchFunctionMode):
         self._values[id(tensor)] = value
         self._memories[address] = number, value
         self._held.append(tensor)
+        if self._keep is not None:
+            self._keep(value, tensor)
         return value
 
     def _name_inputs(self, positional: Any, by_name: Mapping[str, Any]) -> None:
@@ -314,35 +352,6 @@ class _Recorder(TorchFunctionMode):
 
 def untraced(*inputs: Value) -> None:
     """The function of an operation that is not torch's."""
-
-
-_KERNELS = ("torch._refs", "torch._prims", "torch._decomp", "torch._meta_registrations")
-
-
-def _within_torch(frame: FrameType | None) -> bool:
-    """Whether it is torch itself that calls: to work out, in Python, the shape that an operation gives which
-    was not called from Python.
-    """
-    for _ in range(3):
-        if frame is None:
-            return False
-        if frame.f_globals.get("__name__", "").startswith(_KERNELS):
-            return True
-        frame = frame.f_back
-    return False
-
-
-def _name_of(func: Any) -> str:
-    """ "conv2d", "add", "shape": the function's name without underscores; of a property, the property's."""
-    if isinstance(func, (torch._ops.OpOverload, torch._ops.OpOverloadPacket)):
-        library, operator, *_ = str(func).split(".")
-        return (
-            operator.strip("_") if library in ("aten", "prims", "torchvision") else f"{library}::{operator}"
-        )
-    name = getattr(func, "__name__", "")
-    if name == "__get__":
-        name = getattr(func.__self__, "__name__", name)
-    return name.strip("_") or str(func)
 
 
 def placed(inputs: Sequence[Any], device: str) -> tuple[Any, ...]:

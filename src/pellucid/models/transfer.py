@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterable
 import torch
 from torch import Tensor, nn
 
-from pellucid.inspection.capture import unwrapped
 from pellucid.inspection.trace import Trace, trace
+from pellucid.inspection.wrappers import unwrapped
 from pellucid.models.naming import build_on_meta
 from pellucid.types.errors import InputError, unknown_name
 

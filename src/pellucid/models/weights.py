@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
-from pellucid.inspection.capture import unwrapped
+from pellucid.inspection.wrappers import unwrapped
 from pellucid.types.data_info import Preprocessing
 from pellucid.types.errors import InputError
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
+from pellucid.inspection.layout import layouts_in
 from pellucid.inspection.statistics import map_layers, observe
 from pellucid.training.session import Session
 from pellucid.training.settings import RecorderSettings
@@ -31,7 +33,8 @@ class Recorder:
             indices = torch.linspace(0, count - 1, min(settings.probes, count)).round().long()
             self._stored = session.feed.stored(session.feed.watched, indices)
             self._probes = session.feed.samples(session.feed.watched, indices)
-            self._layers = map_layers(session.state.model, lambda: self._run(self._probes.slice(0, 1)))
+            self._layouts = layouts_in(session.state.model, lambda: self._run(self._probes.slice(0, 1)))
+            self._layers = map_layers(session.state.model, self._layouts)
 
     def watching(self) -> Probes:
         """What is watched, as it is stored."""
@@ -53,7 +56,8 @@ class Recorder:
         """Look at the network as it is now; gradients are those of the step just taken."""
         session = self._session
         with session.execution.autocast():
-            seen = observe(session.state.model, lambda: self._run(self._probes), maps=self._layers)
+            run = partial(self._run, self._probes)
+            seen = observe(session.state.model, run, self._layouts, maps=self._layers)
         return Recording(
             step=session.state.position.step,
             epoch=session.epoch,

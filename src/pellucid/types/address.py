@@ -7,20 +7,26 @@ JSON and in a link.
     layer4.1.conv2[37]          channel 37 of it
     layer4.1.conv2[37, 5, 6]    one unit: channel 37 at row 5, column 6
     blocks.3.mlp.fc1[37, 12]    one unit of a sequence: channel 37 of token 12
+
+In JSON an address is this text; in a link it is `to_url`, in which nothing means anything else there.
+Signs of the form (`#`, `:`, `[`, `]`, `%` and spaces) in the name of a module are written as in links: %23.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from urllib.parse import quote, unquote
 
 from pellucid.types.errors import InputError
 
 _TEXT = re.compile(
     r"(?P<layer>[^#:\[\]\s]*)(#(?P<call>\d+))?"
     r"(:(?P<operation>[^#:\[\]\s]+(::[^#:\[\]\s]+)?)(#(?P<number>\d+))?)?"
-    r"\s*(\[(?P<index>[^\[\]]*)\])?"
+    r"\s*(\[(?P<index>[^\[\]]*)\])?",
+    re.ASCII,
 )
+_SIGNS = re.compile(r"[#:\[\]%\s]")
 
 
 @dataclass(frozen=True)
@@ -52,19 +58,29 @@ class Address:
             )
         index = found["index"]
         return cls(
-            found["layer"],
+            unquote(found["layer"]),
             int(found["call"] or 0),
-            found["operation"] or "",
+            unquote(found["operation"] or ""),
             int(found["number"] or 0),
             () if index is None else _numbers(index, text),
         )
 
+    @classmethod
+    def from_url(cls, text: str) -> Address:
+        """The inverse of `to_url`."""
+        return cls.parse(unquote(text))
+
+    def to_url(self) -> str:
+        """The address as one piece of a link's path, query or fragment: layer4.1.conv2%5B37,5,6%5D."""
+        return quote(str(self).replace(", ", ","), safe=":,")
+
     def __str__(self) -> str:
         call = f"#{self.call}" if self.call else ""
         number = f"#{self.number}" if self.number else ""
-        operation = f":{self.operation}{number}" if self.operation else ""
+        library, colons, name = self.operation.rpartition("::")
+        operation = f":{_written(library)}{colons}{_written(name)}{number}" if self.operation else ""
         index = f"[{', '.join(map(str, self.index))}]" if self.index else ""
-        return f"{self.layer}{call}{operation}{index}"
+        return f"{_written(self.layer)}{call}{operation}{index}"
 
     @property
     def whole(self) -> Address:
@@ -76,9 +92,14 @@ class Address:
         return replace(self, index=index)
 
 
+def _written(name: str) -> str:
+    """A name in which no sign is taken for one of the address's form."""
+    return _SIGNS.sub(lambda sign: quote(sign[0], safe=""), name)
+
+
 def _numbers(index: str, text: str) -> tuple[int, ...]:
     words = [word.strip() for word in index.split(",")]
-    if not all(re.fullmatch(r"\d+", word) for word in words):
+    if not all(re.fullmatch(r"[0-9]{1,18}", word) for word in words):
         raise InputError(
             "in the brackets of an address are whole numbers from 0, [channel] or [channel, y, x]; "
             f"got {text!r}"

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from pellucid.inspection.arguments import NotUnderstood
 from pellucid.inspection.reach import moves, taps, terms
 from pellucid.inspection.reach.seen import Applied, Seen, united
-from pellucid.inspection.reach.taps import NotUnderstood, Taps
+from pellucid.inspection.reach.taps import Taps
 from pellucid.inspection.reach.terms import NOTHING, Shape, Term
 from pellucid.inspection.trace import Value
 

@@ -7,9 +7,9 @@ from math import prod
 
 import torch
 
+from pellucid.inspection.arguments import NotUnderstood
 from pellucid.inspection.reach import moves, taps, terms
 from pellucid.inspection.reach.seen import Applied, Rule, Seen, taken, united
-from pellucid.inspection.reach.taps import NotUnderstood
 from pellucid.inspection.reach.terms import Shape, Term
 
 

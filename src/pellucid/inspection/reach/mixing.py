@@ -6,6 +6,12 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
+from pellucid.inspection.arguments import (
+    NotUnderstood,
+    convolution_windows,
+    pooling_windows,
+    transposed_windows,
+)
 from pellucid.inspection.reach import taps
 from pellucid.inspection.reach.moves import (
     accumulated,
@@ -17,7 +23,7 @@ from pellucid.inspection.reach.moves import (
     reshaped,
 )
 from pellucid.inspection.reach.seen import Applied, Rule, Seen, united
-from pellucid.inspection.reach.taps import NotUnderstood, Taps
+from pellucid.inspection.reach.taps import Taps
 from pellucid.inspection.reach.terms import Term, reduced
 from pellucid.inspection.trace import Value
 
@@ -48,38 +54,21 @@ def _windows(
 
 
 def convolution(op: Applied) -> Seen:
-    weight = op.argument(1, "weight")
-    kernel = weight.shape[2:]
-    count = len(kernel)
-    stride, dilation = op.numbers(3, "stride", count, 1), op.numbers(5, "dilation", count, 1)
-    padding = op.argument(4, "padding", 0)
-    if padding == "valid":
-        before: tuple[int, ...] = (0,) * count
-    elif padding == "same":
-        before = tuple(step * (size - 1) // 2 for step, size in zip(dilation, kernel, strict=True))
-    else:
-        before = op.numbers(4, "padding", count, 0)
-    settings = (kernel, stride, before, dilation)
-    return op.with_others(_windows(op, taps.windows, settings, op.argument(6, "groups", 1)))
+    groups = op.argument(6, "groups", 1)
+    return op.with_others(_windows(op, taps.windows, convolution_windows(op), groups))
 
 
 def transposed_convolution(op: Applied) -> Seen:
-    kernel = op.argument(1, "weight").shape[2:]
-    count = len(kernel)
-    stride, padding = op.numbers(3, "stride", count, 1), op.numbers(4, "padding", count, 0)
-    settings = (kernel, stride, padding, op.numbers(7, "dilation", count, 1))
-    return op.with_others(_windows(op, taps.transposed, settings, op.argument(6, "groups", 1)))
+    groups = op.argument(6, "groups", 1)
+    return op.with_others(_windows(op, taps.transposed, transposed_windows(op), groups))
 
 
 def pooling(dims: int, *, kernel: int = 1, padded: bool = True, dilated: bool = False) -> Rule:
     """`kernel` is the position of the kernel's size among the arguments; the others follow."""
 
     def rule(op: Applied) -> Seen:
-        size = op.numbers(kernel, "kernel_size", dims)
-        stride = op.numbers(kernel + 1, "stride", dims, size)
-        padding = op.numbers(kernel + 2, "padding", dims, 0) if padded else (0,) * dims
-        dilation = op.numbers(kernel + 3, "dilation", dims, 1) if dilated else (1,) * dims
-        return _windows(op, taps.windows, (size, stride, padding, dilation))
+        settings = pooling_windows(op, dims, kernel=kernel, padded=padded, dilated=dilated)
+        return _windows(op, taps.windows, settings)
 
     return rule
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import zip_longest
 
+from pellucid.inspection.arguments import MISREAD
 from pellucid.inspection.reach import indexing, layout, mixing
 from pellucid.inspection.reach.seen import Applied, Rule, Seen, united
-from pellucid.inspection.reach.taps import NotUnderstood
 from pellucid.inspection.reach.terms import Shape
 from pellucid.inspection.trace import Operation, Value
-
-MISREAD = (NotUnderstood, TypeError, ValueError, LookupError, AttributeError)
-"""What a rule raises for a call that is written in a way it does not know."""
 
 
 def follow(operation: Operation, seen: Mapping[Value, Seen], nothing: Seen) -> list[Seen]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
+from pellucid.inspection.arguments import Arguments
 from pellucid.inspection.reach import moves, terms
-from pellucid.inspection.reach.taps import NotUnderstood, Taps
+from pellucid.inspection.reach.taps import Taps
 from pellucid.inspection.reach.terms import Reach, Shape, Term
 from pellucid.inspection.trace import Operation, Value
 
@@ -71,56 +71,13 @@ def taken(seen: Seen, along: dict[int, Taps]) -> Seen:
     return seen.changed(change)
 
 
-class Applied:
+class Applied(Arguments):
     """An operation of the trace, with what its inputs see."""
 
     def __init__(self, operation: Operation, seen: Mapping[Value, Seen], nothing: Seen) -> None:
-        self.operation = operation
+        super().__init__(operation)
         self.nothing = nothing
         self._seen = seen
-
-    def argument(self, position: int, name: str, default: Any = None) -> Any:
-        """The argument at `position` or called `name`."""
-        arguments = self.operation.arguments
-        if position < len(arguments):
-            return arguments[position]
-        return self.operation.options.get(name, default)
-
-    def numbers(self, position: int, name: str, count: int, default: Any = None) -> tuple[int, ...]:
-        """An argument that is one number for all of `count` dimensions, or one for each."""
-        given = self.argument(position, name)
-        given = default if given is None or given == [] or given == () else given
-        numbers = (given,) * count if isinstance(given, int) else tuple(given)
-        return numbers * count if len(numbers) == 1 else numbers
-
-    def dims(self, position: int, default: Any = None, name: str = "dim") -> tuple[int, ...]:
-        """An argument that names dimensions, one or several; all of them if it is absent."""
-        given = self.argument(position, name, default)
-        if given is None or isinstance(given, bool) or given == () or given == []:
-            return tuple(range(len(self.shape)))
-        return tuple(at % len(self.shape) for at in ((given,) if isinstance(given, int) else given))
-
-    def rest(self, position: int) -> tuple[int, ...]:
-        """Numbers given one by one or as one sequence, from `position` on."""
-        given = self.operation.arguments[position:]
-        return tuple(given[0]) if len(given) == 1 and not isinstance(given[0], int) else tuple(given)
-
-    @cached_property
-    def value(self) -> Value:
-        """The first tensor."""
-        first = self.operation.arguments[0] if self.operation.arguments else None
-        found = first if isinstance(first, Value) else next(iter(self.operation.inputs), None)
-        if found is None:
-            raise NotUnderstood("no tensor")
-        return found
-
-    @property
-    def shape(self) -> Shape:
-        return self.value.shape
-
-    @property
-    def output(self) -> Shape:
-        return self.operation.outputs[0].shape
 
     @property
     def seen(self) -> Seen:

@@ -13,14 +13,12 @@ from math import ceil, floor
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.inspection.arguments import NotUnderstood
+
 Table = NDArray[np.int64]
 
 NOWHERE = int(np.iinfo(np.int64).min)
 """No element, not even in an endless picture."""
-
-
-class NotUnderstood(Exception):  # noqa: N818 – not the user's mistake, and always caught
-    """An operation was used in a way for which there is no rule."""
 
 
 class Taps:

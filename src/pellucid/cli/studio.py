@@ -33,7 +33,9 @@ class Call:
     path/to/file.py:factory, or a run's folder.
     """
     weights: str = ""
-    """Trained weights for --model: a file, or published ones by name."""
+    """Trained weights for the first --model: a file, or published ones by name."""
+    classes: Path | None = None
+    """A file with the names of its classes, one a line; by default as the weights say."""
     image: tuple[Path, ...] = ()
     """Pictures to look at it with."""
     data: tuple[Path, ...] = ()
@@ -52,15 +54,18 @@ def main(arguments: Sequence[str]) -> int:
     call = parse(Call, arguments, command="studio", about=ABOUT)
     import uvicorn
 
+    from pellucid.data.classes import read_classes
     from pellucid.studio.app import NOT_BUILT, STATIC, House, create_app, guarded
     from pellucid.studio.networks import Networks
     from pellucid.studio.pictures import Pictures
 
-    if call.weights and not call.model:
-        raise InputError("--weights are for a network; name it with --model")
+    if (call.weights or call.classes) and not call.model:
+        raise InputError("--weights and --classes are for a network; name it with --model")
     listening = _listening(call.host, call.port)
     port = listening.getsockname()[1]
-    house = House(Networks(call.runs, call.model, call.weights), Pictures(call.image), call.data)
+    classes = read_classes(call.classes).names if call.classes else ()
+    networks = Networks(call.runs, call.model, call.weights, classes)
+    house = House(networks, Pictures(call.image), call.data)
     for name in call.model:
         house.networks[name]  # a name that is wrong is told now
     token = call.token or secrets.token_urlsafe(24)

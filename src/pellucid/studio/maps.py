@@ -9,10 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
+from torch import Tensor
 
-from pellucid.studio.networks import Network, Pass
+from pellucid.inspection.looking import Looking
 from pellucid.studio.schemas import LayerInfo
-from pellucid.types.errors import InputError, unknown_name
+from pellucid.types.address import Address
+from pellucid.types.errors import InputError
 from pellucid.views.colours import MISSING, STEPS, ColourScale, fitting, palette
 
 Maps = NDArray[np.float32]
@@ -21,39 +23,43 @@ THUMBNAILS = 4  # of one layer
 LARGEST_TILE = 112  # pixels; of larger maps the sheet has every second, third … pixel averaged
 
 
-def maps_of(run: Pass, address: str) -> Maps:
-    """(channels, height, width): what a module gave; a vector is channels of one pixel."""
-    if address not in run.outputs:
-        raise unknown_name("layer", address[:80], run.outputs, shown_by="pellucid inspect")
-    values = run.outputs[address][0].float().numpy()
-    if values.ndim == 1:
-        return values[:, None, None]
-    if values.ndim == 2:  # tokens (t, c): channels first, as one row of pixels
-        return np.ascontiguousarray(values.T)[:, None, :]
-    if values.ndim == 3:
-        maps: Maps = values
-        return maps
-    raise InputError(f"{address} gives {' × '.join(map(str, values.shape))} numbers, which are no maps")
+def maps_of(looking: Looking, address: str) -> Maps:
+    """(channels, height, width): what a layer or operation gave; tokens lie on their grid, and a vector is
+    channels of one pixel. Raises `InputError` where there is no such layer, or what it gives has no channels.
+    """
+    found = looking.at(Address.parse(address).whole)
+    tensor = found.maps() if len(found.layout.grid) == 2 else found.channels()
+    values = tensor.detach().float().cpu().numpy()
+    while values.ndim < 3:
+        values = values[:, None]
+    maps: Maps = values.reshape(len(values), -1, values.shape[-1])
+    return maps
+
+
+def output_of(looking: Looking) -> Tensor:
+    """(classes,): the network's first output for the picture; what has places is averaged over them."""
+    channels = looking.at("").channels().float()
+    return channels.reshape(len(channels), -1).mean(1)
 
 
 def scale_of(maps: Maps) -> ColourScale:
     return fitting(maps, "activation")
 
 
-def layer_info(network: Network, run: Pass, address: str) -> LayerInfo:
-    maps = maps_of(run, address)
+def layer_info(looking: Looking, address: str) -> LayerInfo:
+    maps, found = maps_of(looking, address), looking.at(Address.parse(address).whole)
     scale = scale_of(maps)
-    kinds = {call.address: call.kind for call in network.trace.calls}
-    tile = _reduced(maps).shape[1:]
     return LayerInfo(
-        address=address,
-        kind=kinds.get(address, "input"),
+        address=str(found.address),
+        kind=found.kind,
+        words=found.layout.words(),
         shape=list(maps.shape),
+        extent=list(found.layout.extent),
         scale=scale.kind,
         low=scale.low,
         high=scale.high,
         columns=columns_of(len(maps)),
-        tile=list(tile),
+        tile=list(_reduced(maps).shape[1:]),
         means=[round(each, 6) for each in maps.mean((1, 2)).tolist()],
         highest=[round(each, 6) for each in maps.max((1, 2)).tolist()],
         dead=int((maps <= 0).all((1, 2)).sum()),
@@ -76,13 +82,14 @@ def sheet_of(maps: Maps) -> bytes:
     return _palette_png(joined.reshape(rows * height, columns * width), scale)
 
 
-def thumbnails(run: Pass, addresses: Sequence[str]) -> bytes:
+def thumbnails(looking: Looking, addresses: Sequence[str]) -> bytes:
     """(addresses × 64, 4 × 64) pixels; a row is transparent where an address has no maps."""
     sheet = np.zeros((max(1, len(addresses)) * SIDE, THUMBNAILS * SIDE, 4), np.uint8)
     for row, address in enumerate(addresses):
-        if address not in run.outputs or run.outputs[address].dim() != 4:
-            continue
-        maps = maps_of(run, address)
+        try:
+            maps = maps_of(looking, address)
+        except InputError:
+            continue  # it has no maps, which is what the empty row says
         scale = scale_of(maps)
         for place, channel in enumerate(_telling(maps)):
             tile = scale.rgba(_fitted(maps[channel]))

@@ -116,13 +116,16 @@ class Prediction(BaseModel):
 
 
 class LayerInfo(BaseModel):
-    """What a layer gave for a picture: `shape` without the batch, channels first; `low` and `high` are the
-    ends of the colour scale; `sheet` has `columns` tiles a row.
+    """What a layer gave for a picture: `shape` is (channels, height, width) as it is shown, `extent` the
+    positions of a channel as an address counts them (tokens of a transformer: one). `low` and `high` are the
+    ends of the colour scale; the sheet has `columns` tiles a row.
     """
 
     address: str
     kind: str
+    words: str
     shape: list[int]
+    extent: list[int]
     scale: Literal["signed", "unsigned"]
     low: float
     high: float
@@ -131,6 +134,94 @@ class LayerInfo(BaseModel):
     means: list[float]
     highest: list[float]
     dead: int
+
+
+class BoxInfo(BaseModel):
+    """(top, left, bottom, right) in pixels of the picture as the network sees it: `window` may reach past
+    it, `seen` is what there is of it.
+    """
+
+    window: list[int]
+    seen: list[int]
+    status: str
+
+
+class KernelRow(BaseModel):
+    """One input channel's part: numbers row by row, `shape` of them; `source` is the address of the unit
+    each came from, "" for padding; `sum` what the row adds. `weights` are empty where nothing multiplies.
+    """
+
+    label: str
+    values: list[float]
+    weights: list[float]
+    products: list[float]
+    sources: list[str]
+    sum: float
+
+
+class OperandInfo(BaseModel):
+    """`rows` are the strongest, `count` how many there are, `rest` what those not shown add together, `sums`
+    what each of all rows adds, in order.
+    """
+
+    name: str
+    axes: list[str]
+    shape: list[int]
+    learnt: str
+    rows: list[KernelRow]
+    count: int
+    rest: float
+    sums: list[float]
+
+
+class StepInfo(BaseModel):
+    name: str
+    value: float
+    how: str
+
+
+class UnitInfo(BaseModel):
+    """A unit's arithmetic; see `types.arithmetic.Arithmetic`. `place` is (row, column) on the map, `patch`
+    the part of the picture under it.
+    """
+
+    address: str
+    layer: str
+    operation: str
+    kind: str
+    formula: str
+    value: float
+    result: float | None
+    agrees: bool
+    weights: int
+    multiplications: int
+    shape: list[int]
+    place: list[int]
+    patch: list[int]
+    field: BoxInfo | None
+    steps: list[StepInfo]
+    operands: list[OperandInfo]
+    chosen: list[int]
+    notes: list[str]
+
+
+class ChannelInfo(BaseModel):
+    """`strongest` is the address of its greatest unit; `kernels` are those of the strongest inputs,
+    `kernel` their (height, width).
+    """
+
+    address: str
+    channel: int
+    shape: list[int]
+    low: float
+    high: float
+    mean: float
+    strongest: str
+    place: list[int]
+    field: BoxInfo | None
+    kernels: list[list[float]]
+    kernel: list[int]
+    inputs: int
 
 
 class JobInfo(BaseModel):

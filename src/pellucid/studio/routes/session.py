@@ -10,6 +10,7 @@ from pellucid.recipes import RECIPES
 from pellucid.studio.routes.house import Shared
 from pellucid.studio.routes.pictures import info_of
 from pellucid.studio.schemas import Session
+from pellucid.views.colours import hex_colour, palette
 from pellucid.views.html import styles
 
 router = APIRouter()
@@ -25,6 +26,12 @@ def session(house: Shared) -> Session:
         recipes=list(RECIPES),
         pictures=[info_of(picture) for picture in house.pictures.all()],
     )
+
+
+@router.get("/palettes")
+def palettes() -> dict[str, list[str]]:
+    """The colours of both scales, from the lowest value to the highest."""
+    return {kind: [hex_colour(colour) for colour in palette(kind)] for kind in ("signed", "unsigned")}
 
 
 @router.get("/figures.css", response_class=Response)

@@ -34,17 +34,18 @@ class FormField:
 
 def form_of(recipe: Recipe) -> tuple[FormField, ...]:
     """The fields of `recipe`; those of `training` by their bare names, as on the command line."""
-    return tuple(_fields(recipe, ""))
+    return tuple(form_fields(recipe, ""))
 
 
-def _fields(settings: Any, before: str) -> Iterator[FormField]:
+def form_fields(settings: Any, before: str) -> Iterator[FormField]:
+    """The fields of any settings, their names after `before`."""
     hints, told = get_type_hints(type(settings)), explanations(cast(Hashable, type(settings)))
     for field in dataclasses.fields(settings):
         value, hint = getattr(settings, field.name), hints[field.name]
         name = f"{before}{field.name}".replace("_", "-")
         if dataclasses.is_dataclass(value):
             bare = isinstance(settings, Recipe) and field.name == "training"
-            yield from _fields(value, "" if bare else f"{name}.")
+            yield from form_fields(value, "" if bare else f"{name}.")
         elif not (isinstance(settings, Recipe) and field.name == "name"):
             kind, choices, optional = _kind(hint)
             yield FormField(name, kind, typed(value), choices, optional, told.get(field.name, ""))

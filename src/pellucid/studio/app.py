@@ -19,6 +19,7 @@ from pellucid.studio.networks import Networks
 from pellucid.studio.pictures import Pictures
 from pellucid.studio.routes import ROUTERS
 from pellucid.studio.security import Guard, TooLargeError
+from pellucid.studio.sets import Sets
 from pellucid.studio.training import Trainings
 from pellucid.types.errors import InputError
 
@@ -40,10 +41,12 @@ class House:
     news: News = field(default_factory=News)
     jobs: Jobs = field(init=False)
     trainings: Trainings = field(init=False)
+    sets: Sets = field(init=False)
 
     def __post_init__(self) -> None:
         self.jobs = Jobs(self.news)
         self.trainings = Trainings(self.networks.runs, self.news, self.networks.trusted, self.data)
+        self.sets = Sets(self.data)
 
     def close(self) -> None:
         self.jobs.close()

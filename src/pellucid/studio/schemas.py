@@ -288,3 +288,66 @@ class FigureInfo(BaseModel):
 
     title: str
     html: str
+
+
+class SetInfo(BaseModel):
+    """A data set. `counts` are samples by split, `classes` those of the training split by name."""
+
+    name: str
+    shape: list[int]
+    classes: list[str]
+    class_counts: list[int]
+    counts: dict[str, int]
+    left_out: list[str]
+    sorted_splits: list[str]
+    pictures: bool
+
+
+class SamplesInfo(BaseModel):
+    """A page of samples: `indices` in the split, `labels` their classes by number, −1 where unknown."""
+
+    indices: list[int]
+    labels: list[int]
+    total: int
+
+
+class AugmentationInfo(BaseModel):
+    fields: list[FormFieldInfo]
+
+
+class CheckRequest(BaseModel):
+    name: str
+
+
+class FindingInfo(BaseModel):
+    """One kind of thing that `data check` looks for: `count` of them, with examples."""
+
+    kind: Literal["unreadable", "faults", "leaks", "near_leaks", "conflicts", "duplicates", "near"]
+    count: int
+    examples: list[str]
+
+
+class CheckInfo(BaseModel):
+    broken: bool
+    samples: dict[str, int]
+    findings: list[FindingInfo]
+
+
+class MistakeInfo(BaseModel):
+    """`index` is the sample's in its split; `confidence` in what was said."""
+
+    index: int
+    truth: int
+    said: int
+    confidence: float
+
+
+class ResultsInfo(BaseModel):
+    """A run's test: `confusion[truth][said]` counts; `mistakes` the surest wrong answers first."""
+
+    split: str
+    step: int
+    metrics: dict[str, float | None]
+    classes: list[str]
+    confusion: list[list[int]]
+    mistakes: list[MistakeInfo]

@@ -17,3 +17,20 @@ export function sharp(canvas: HTMLCanvasElement): [CanvasRenderingContext2D, num
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   return [context, width, height];
 }
+
+/**
+ * Call `draw` after the page is laid out, and again whenever the canvas changes its size, until what is returned
+ * is called: for effects, which run before the browser knows the new size.
+ */
+export function drawn(canvas: HTMLCanvasElement, draw: () => void): () => void {
+  let frame = requestAnimationFrame(draw);
+  const watcher = new ResizeObserver(() => {
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(draw);
+  });
+  watcher.observe(canvas);
+  return () => {
+    cancelAnimationFrame(frame);
+    watcher.disconnect();
+  };
+}

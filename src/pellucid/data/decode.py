@@ -169,13 +169,13 @@ def decode_random(
     )
 
 
-def load_picture(path: Path, preprocessing: Preprocessing) -> Tensor:
+def load_picture(source: Path | bytes, preprocessing: Preprocessing) -> Tensor:
     """One picture as the network of this preprocessing expects it before normalisation: (c, h, w) uint8."""
     channels = "L" if preprocessing.channels == "L" else "RGB"
     if preprocessing.size is None:
-        return decode(path, channels)
+        return decode(source, channels)
     return decode_centre(
-        path,
+        source,
         preprocessing.size,
         channels,
         keep=preprocessing.keep,

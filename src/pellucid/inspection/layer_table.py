@@ -19,6 +19,12 @@ from pellucid.types.errors import InputError
 Shape = tuple[int, ...]
 
 
+def in_short(sides: Sequence[float]) -> str:
+    """ "3×5"; one number for equal sides."""
+    words = [f"{side:g}" for side in sides]
+    return words[0] if len({*words}) == 1 else "×".join(words)
+
+
 @dataclass(frozen=True)
 class Field:
     """The receptive field of a first output, per axis of the picture; see `ReceptiveField`."""
@@ -27,6 +33,16 @@ class Field:
     stride: tuple[float, ...] | None
     offset: tuple[float, ...] | None
     status: str
+
+    def __str__(self) -> str:
+        """“43 / 8”: size and stride; only the size where there is no grid, a word where there is no size."""
+        if self.status == "nothing":
+            return ""
+        if self.status == "whole image":
+            return "whole"
+        limited = "" if self.status.startswith("exact") else "≤ "
+        stride = f" / {in_short(self.stride)}" if self.stride and any(self.stride) else ""
+        return f"{limited}{in_short(self.size)}{stride}"
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,17 @@ class RunFolder:
         """Whether there is a run in the folder."""
         return (self.path / _RUN).exists()
 
+    @property
+    def busy(self) -> bool:
+        """Whether a process trains into the folder at this moment."""
+        if not (self.path / _LOCK).exists():
+            return False
+        try:
+            with _held(self.path / _LOCK):
+                return False
+        except InputError:
+            return True
+
     def describe(self) -> dict[str, Any]:
         """The content of run.json."""
         try:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from pellucid.inspection.layout import layouts_in
 from pellucid.inspection.health import Watch
+from pellucid.inspection.layout import layouts_in
 from pellucid.inspection.statistics import map_layers, observe
 from pellucid.training.session import Session
 from pellucid.training.settings import RecorderSettings

@@ -8,7 +8,7 @@ from pellucid.types.errors import InputError
 from pellucid.types.graph import Graph, Node
 from pellucid.views import marks
 from pellucid.views.figure import Figure, Panel
-from pellucid.views.layout import HEADING, Layout, lay_out
+from pellucid.views.layout import HEADING, NODE_HEIGHT, Layout, lay_out
 from pellucid.views.words import LETTER, breadth, counted
 
 MOST_NODES = 1500  # a page with more would be slow to open, and nobody would find anything in it
@@ -35,8 +35,7 @@ def graph_figure(graph: Graph, title: str = "") -> Figure:
             f"a picture of {len(graph.nodes):,} nodes is not to be read; fold modules so that {MOST_NODES:,} "
             "or fewer are left (a smaller depth), or take the graph as JSON"
         )
-    widths = {node.address: _width(node) for node in graph.nodes}
-    layout = lay_out(graph, widths)
+    layout = lay_out(graph, {node.address: (_width(node), NODE_HEIGHT) for node in graph.nodes})
     rows = [layout.nodes[node.address] for node in graph.nodes]
     frames = [layout.groups[group.address] for group in graph.groups]
     mark = marks.Graph(
@@ -44,7 +43,7 @@ def graph_figure(graph: Graph, title: str = "") -> Figure:
         names=tuple(node.label for node in graph.nodes),
         notes=tuple(_note(node) for node in graph.nodes),
         words=tuple(_words(node) for node in graph.nodes),
-        colours=tuple(_colour(node) for node in graph.nodes),
+        colours=tuple(colour_of(node) for node in graph.nodes),
         frames=np.array(frames, np.float32).reshape(-1, 4),
         titles=tuple(f"{group.address}  {group.kind}" for group in graph.groups),
         paths=tuple(np.array(path, np.float32) for path in layout.paths),
@@ -77,7 +76,8 @@ def _words(node: Node) -> str:
     return f"{node.address}\n{node.kind} → {shapes}{inside}"
 
 
-def _colour(node: Node) -> str:
+def colour_of(node: Node) -> str:
+    """The name of the colour that says what a node is for."""
     if node.role in ("input", "output"):
         return "ink"
     kind = node.kind.lower()

@@ -175,10 +175,13 @@ def fragment(figure: Figure) -> str:
 def styles() -> str:
     """The style sheet that fragments need: the colours of both themes, and `figure.css`."""
     day, night = ("".join(f"--{name}:{pair[i]};" for name, pair in COLOURS.items()) for i in (0, 1))
+    night = f"{night}color-scheme:dark"
     sheet = resources.files("pellucid.views").joinpath("figure.css").read_text("utf-8")
     return (
-        f".pellucid{{{day}color-scheme:light}}\n"
-        f"@media screen and (prefers-color-scheme:dark){{.pellucid{{{night}color-scheme:dark}}}}\n{sheet}"
+        f".pellucid,.pellucid[data-theme=light]{{{day}color-scheme:light}}\n"
+        f"@media screen and (prefers-color-scheme:dark)"
+        f"{{.pellucid:not([data-theme=light]){{{night}}}}}\n"
+        f".pellucid[data-theme=dark]{{{night}}}\n{sheet}"
     )
 
 

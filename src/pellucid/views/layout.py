@@ -43,8 +43,8 @@ class Layout:
     paths: list[list[Point]] = field(default_factory=list)
 
 
-def lay_out(graph: Graph, widths: Mapping[str, float]) -> Layout:
-    """`widths` are those of the nodes by address."""
+def lay_out(graph: Graph, sizes: Mapping[str, tuple[float, float]]) -> Layout:
+    """`sizes` are the (width, height) of the nodes by address."""
     parents = {group.address: group.group for group in graph.groups}
     parts: dict[str, list[str]] = defaultdict(list)
     inside = {node.address: node.group for node in graph.nodes} | parents
@@ -57,7 +57,7 @@ def lay_out(graph: Graph, widths: Mapping[str, float]) -> Layout:
             group = parents[group]
     for address in sorted(order, key=order.__getitem__):
         parts[inside[address]].append(address)
-    return _Placing(graph, parts, inside, widths).layout()
+    return _Placing(graph, parts, inside, sizes).layout()
 
 
 class _Placing:
@@ -66,9 +66,9 @@ class _Placing:
         graph: Graph,
         parts: Mapping[str, list[str]],
         inside: Mapping[str, str],
-        widths: Mapping[str, float],
+        given: Mapping[str, tuple[float, float]],
     ) -> None:
-        self.graph, self.parts, self.inside, self.widths = graph, parts, inside, widths
+        self.graph, self.parts, self.inside, self.given = graph, parts, inside, given
         self.ways: dict[Edge, list[tuple[str, Item, Item]]] = {
             edge: list(self._way(edge)) for edge in graph.edges
         }
@@ -126,8 +126,8 @@ class _Placing:
         for port in entries:
             sizes[port] = LANE, 0.0
         for address in self.parts[group]:
-            if address in self.widths:
-                sizes[address] = self.widths[address], NODE_HEIGHT
+            if address in self.given:
+                sizes[address] = self.given[address]
             else:
                 inner = self._box(address)
                 sizes[address] = inner.width, inner.height

@@ -1,0 +1,133 @@
+"""Feature maps as the page shows them: one honest scale a layer, tiles in one sheet."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pellucid.inspection.looking import Looking
+from pellucid.studio.schemas import LayerInfo
+from pellucid.types.address import Address
+from pellucid.types.errors import InputError
+from pellucid.views.colours import MISSING, STEPS, ColourScale, fitting, palette
+
+Maps = NDArray[np.float32]
+SIDE = 64  # pixels of a thumbnail
+THUMBNAILS = 4  # of one layer
+LARGEST_TILE = 112  # pixels; of larger maps the sheet has every second, third … pixel averaged
+
+
+def maps_of(looking: Looking, address: str) -> Maps:
+    """(channels, height, width): what a layer or operation gave; tokens lie on their grid, and a vector is
+    channels of one pixel. Raises `InputError` where there is no such layer, or what it gives has no channels.
+    """
+    found = looking.at(Address.parse(address).whole)
+    tensor = found.maps() if len(found.layout.grid) == 2 else found.channels()
+    values = tensor.detach().float().cpu().numpy()
+    while values.ndim < 3:
+        values = values[:, None]
+    maps: Maps = values.reshape(len(values), -1, values.shape[-1])
+    return maps
+
+
+def output_of(looking: Looking) -> Tensor:
+    """(classes,): the network's first output for the picture; what has places is averaged over them."""
+    channels = looking.at("").channels().float()
+    return channels.reshape(len(channels), -1).mean(1)
+
+
+def scale_of(maps: Maps) -> ColourScale:
+    return fitting(maps, "activation")
+
+
+def layer_info(looking: Looking, address: str) -> LayerInfo:
+    maps, found = maps_of(looking, address), looking.at(Address.parse(address).whole)
+    scale = scale_of(maps)
+    return LayerInfo(
+        address=str(found.address),
+        kind=found.kind,
+        words=found.layout.words(),
+        shape=list(maps.shape),
+        extent=list(found.layout.extent),
+        scale=scale.kind,
+        low=scale.low,
+        high=scale.high,
+        columns=columns_of(len(maps)),
+        tile=list(_reduced(maps).shape[1:]),
+        means=[round(each, 6) for each in maps.mean((1, 2)).tolist()],
+        highest=[round(each, 6) for each in maps.max((1, 2)).tolist()],
+        dead=int((maps <= 0).all((1, 2)).sum()),
+    )
+
+
+def columns_of(count: int) -> int:
+    return max(1, math.ceil(math.sqrt(count)))
+
+
+def sheet_of(maps: Maps) -> bytes:
+    """All channels, `columns_of` a row, as a palette PNG."""
+    scale, small = scale_of(maps), _reduced(maps)
+    count, height, width = small.shape
+    columns = columns_of(count)
+    rows = -(-count // columns)
+    indices = np.full((rows * columns, height, width), MISSING, np.uint8)
+    indices[:count] = scale.indices(small)
+    joined = indices.reshape(rows, columns, height, width).transpose(0, 2, 1, 3)
+    return _palette_png(joined.reshape(rows * height, columns * width), scale)
+
+
+def thumbnails(looking: Looking, addresses: Sequence[str]) -> bytes:
+    """(addresses × 64, 4 × 64) pixels; a row is transparent where an address has no maps."""
+    sheet = np.zeros((max(1, len(addresses)) * SIDE, THUMBNAILS * SIDE, 4), np.uint8)
+    for row, address in enumerate(addresses):
+        try:
+            maps = maps_of(looking, address)
+        except InputError:
+            continue  # it has no maps, which is what the empty row says
+        scale = scale_of(maps)
+        for place, channel in enumerate(_telling(maps)):
+            tile = scale.rgba(_fitted(maps[channel]))
+            sheet[row * SIDE : (row + 1) * SIDE, place * SIDE : (place + 1) * SIDE] = tile
+    stream = io.BytesIO()
+    PIL.Image.fromarray(sheet).save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
+
+
+def _telling(maps: Maps) -> list[int]:
+    """The channels that vary most over the picture, at most four, in their order."""
+    spread = maps.std((1, 2))
+    return sorted(np.argsort(-spread, kind="stable")[:THUMBNAILS].tolist())
+
+
+def _fitted(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(64, 64), the nearest pixel of each place."""
+    rows = (np.arange(SIDE) * values.shape[0] // SIDE)[:, None]
+    fitted: NDArray[np.float32] = values[rows, np.arange(SIDE) * values.shape[1] // SIDE]
+    return fitted
+
+
+def _reduced(maps: Maps) -> Maps:
+    factor = math.ceil(max(maps.shape[1:]) / LARGEST_TILE)
+    if factor == 1:
+        return maps
+    count, height, width = maps.shape
+    height, width = height // factor * factor, width // factor * factor
+    blocks = maps[:, :height, :width].reshape(count, height // factor, factor, width // factor, factor)
+    averaged: Maps = blocks.mean((2, 4))
+    return averaged
+
+
+def _palette_png(indices: NDArray[np.uint8], scale: ColourScale) -> bytes:
+    picture = PIL.Image.fromarray(indices)
+    colours = np.zeros((256, 3), np.uint8)
+    colours[:STEPS] = palette(scale.kind)
+    picture.putpalette(colours.tobytes())
+    stream = io.BytesIO()
+    picture.save(stream, "PNG", transparency=MISSING, compress_level=1)
+    return stream.getvalue()

@@ -124,13 +124,13 @@ def _graph_panel(
     words = {node.name: _node_words(node, known, reached) for node in walk.nodes}
     # As wide as the words will be at the end, so that nothing moves from step to step.
     full = {node.name: _node_words(node, [node.name], [node.name]) for node in walk.nodes}
-    widths = {name: _width(*lines) for name, lines in full.items()}
+    sizes = {name: (_width(*lines), NODE_HEIGHT) for name, lines in full.items()}
     graph = Graph(
         "walk",
         tuple(Node(node.name, "operation", node.operation, "", 1, (node.shape,)) for node in walk.nodes),
         tuple(dict.fromkeys(Edge(edge.source, edge.target, ()) for edge in walk.edges)),
     )
-    layout = lay_out(_in_order(graph), widths)
+    layout = lay_out(_in_order(graph), sizes)
     boxes = [layout.nodes[node.name] for node in walk.nodes]
     paths = [np.array([(x, _stretched(y)) for x, y in path], np.float32) for path in layout.paths]
     drawn = marks.Graph(

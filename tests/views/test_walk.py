@@ -33,6 +33,16 @@ def test_what_is_not_known_yet_is_left_open() -> None:
     assert (first.boxes == last.boxes).all()
 
 
+def test_a_gradient_is_shown_when_all_its_parts_have_come_back() -> None:
+    frames = walk_steps(walk_of_defaults(EXAMPLES["shared"])).frames  # x is used by three operations
+    notes = []
+    for _, frame in sorted(frames.items()):
+        graph = frame.panels[0].marks[0]
+        assert isinstance(graph, Graph)
+        notes.append(graph.notes[graph.names.index("x = 2")])
+    assert notes == ["", "", "", "", "", "gradient 2"]
+
+
 def test_matrices_with_their_numbers_and_the_chain_rule_in_words() -> None:
     walk = walk_of_defaults(EXAMPLES["matrices"])
     figure = matrices_figure(walk)

@@ -5,7 +5,7 @@ Plain numbers and numpy's arrays, so that whoever draws or prints them needs not
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -196,7 +196,7 @@ def _operand(operand: Operand, most: int) -> dict[str, Any]:
     return {"name": operand.name, "shape": shape, "axes": axes, "learnt": operand.learnt, "terms": terms}
 
 
-def follow_back(start: Arithmetic, choose: Any, steps: int) -> Iterator[Arithmetic]:
+def follow_back(start: Arithmetic, choose: Callable[[str], Arithmetic], steps: int) -> Iterator[Arithmetic]:
     """`start`, then the unit that its strongest term came from, and so on for at most `steps` further units;
     `choose(address)` opens a unit. It ends at the picture, at a weight and at what is unknown.
     """

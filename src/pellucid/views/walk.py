@@ -46,18 +46,26 @@ def matrices_figure(walk: Walk) -> Figure | None:
 
 
 def walk_steps(walk: Walk) -> Steps:
-    """One figure for each step, forward and then back: what is not known yet is left open."""
+    """One figure for each step, forward and then back: what is not known yet is left open, such as a gradient
+    of which one part is still to come.
+    """
     known = {node.name for node in walk.nodes if node.role != "operation"}
-    reached: set[str] = set()
+    walked: set[str] = set()
     frames, labels = {}, {}
     for at, step in enumerate(walk.steps(), 1):
         if step.direction == "forward":
             known.add(step.name)
         else:
-            reached |= {walk.result, *step.reached}
-        frames[at] = _figure(walk, step_words(walk, step), set(known), set(reached), step)
+            walked.add(step.name)
+        reached = {node.name for node in walk.nodes if _complete(walk, node, walked)} if walked else set()
+        frames[at] = _figure(walk, step_words(walk, step), set(known), reached, step)
         labels[at] = f"{step.direction}: {step.name}"
     return Steps(frames, labels)
+
+
+def _complete(walk: Walk, node: WalkNode, walked: Collection[str]) -> bool:
+    """Whether all that the node's gradient is the sum of has come back."""
+    return all(edge.target in walked for edge in walk.out_of(node.name) if edge.gradient is not None)
 
 
 def step_words(walk: Walk, step: WalkStep) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,11 +46,6 @@ class Opening(Arguments):
     def given(self) -> float:
         """The network's own number."""
         return float(self.watched.tensors[self.operation.outputs[self.number]][self.index])
-
-    @cached_property
-    def channel(self) -> int:
-        """The axis of channels of the first tensor, where the layer says it: after the batch."""
-        return 1
 
     def tensor(self, value: Any) -> Tensor:
         if not isinstance(value, Value):

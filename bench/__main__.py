@@ -29,6 +29,7 @@ BENCHES = (
     "data_loading",
     "training",
     "recorder",
+    "capture",
 )
 ON_REQUEST = ("precision", "precision_rule")  # they take long, or need data
 RESULTS = Path(__file__).parent / "results"

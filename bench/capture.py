@@ -57,7 +57,7 @@ def an_operation(model: nn.Module, picture: Tensor) -> None:
 
 def everything_by_torchlens(model: nn.Module, picture: Tensor) -> None:
     with torch.no_grad():
-        torchlens.log_forward_pass(model, picture)
+        torchlens.trace(model, picture)
 
 
 def cost(turns: Turns) -> dict[str, object]:

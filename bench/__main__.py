@@ -32,6 +32,7 @@ BENCHES = (
     "training",
     "recorder",
     "segmentation",
+    "capture",
 )
 ON_REQUEST = ("precision", "precision_rule")  # they take long, or need data
 RESULTS = Path(__file__).parent / "results"

@@ -54,7 +54,7 @@ def found(job: str, house: Shared) -> ExplainedInfo:
 
 @router.get("/explanations/{job}/values", response_class=Response)
 def values(job: str, method: str, house: Shared, fine: bool = True) -> Response:
-    """(h, w) float32: the map as it is, or enlarged to the picture's size between the centres of its cells."""
+    """(h, w) float32: the map as it is, or enlarged to the picture between the centres of its cells."""
     heatmap = house.explained_by(job).heatmap(method)
     own = heatmap.array()[0]
     return numbers(enlarged(own, heatmap.size) if fine else own)

@@ -14,12 +14,14 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from pellucid import __version__
+from pellucid.studio.explaining import Explained
 from pellucid.studio.jobs import Jobs, News
 from pellucid.studio.networks import Networks
 from pellucid.studio.pictures import Pictures
 from pellucid.studio.routes import ROUTERS
 from pellucid.studio.security import Guard, TooLargeError
 from pellucid.studio.sets import Sets
+from pellucid.studio.store import Store
 from pellucid.studio.training import Trainings
 from pellucid.types.errors import InputError
 
@@ -42,11 +44,20 @@ class House:
     jobs: Jobs = field(init=False)
     trainings: Trainings = field(init=False)
     sets: Sets = field(init=False)
+    explained: Store[str, Explained] = field(default_factory=lambda: Store(60, lambda _: 1.0))
 
     def __post_init__(self) -> None:
         self.jobs = Jobs(self.news)
         self.trainings = Trainings(self.networks.runs, self.news, self.networks.trusted, self.data)
         self.sets = Sets(self.data)
+
+    def explained_by(self, job: str) -> Explained:
+        found = self.explained.find(job)
+        if found is None:
+            raise InputError(
+                f"no explanation has the number {job[:20]!r}; it may have been forgotten: ask again"
+            )
+        return found
 
     def close(self) -> None:
         self.jobs.close()

@@ -351,3 +351,46 @@ class ResultsInfo(BaseModel):
     classes: list[str]
     confusion: list[list[int]]
     mistakes: list[MistakeInfo]
+
+
+class MethodInfo(BaseModel):
+    name: str
+    about: str
+
+
+class ExplainRequest(BaseModel):
+    """See `studio.explaining.Question`."""
+
+    network: str
+    picture: str
+    methods: list[str]
+    target: str = ""
+    layer: str = ""
+    check: bool = False
+
+
+class MapInfo(BaseModel):
+    """One method's map, or the `reason` why there is none. `bound` is the magnitude at which its colours end;
+    `empty` says that it found no evidence at all.
+    """
+
+    method: str
+    python: str
+    command: str
+    reason: str = ""
+    target: str = ""
+    layers: list[str] = []
+    grid: list[int] = []
+    low: float = 0.0
+    high: float = 0.0
+    bound: float = 0.0
+    empty: bool = False
+    options: dict[str, str] = {}
+    scores: dict[str, float] = {}
+    notes: list[str] = []
+
+
+class ExplainedInfo(BaseModel):
+    job: str
+    maps: list[MapInfo]
+    total: int

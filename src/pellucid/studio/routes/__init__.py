@@ -1,6 +1,16 @@
 """The studio's routes: each parses, asks the library, and answers with a schema."""
 
-from pellucid.studio.routes import data, jobs, layers, networks, pictures, results, session, training
+from pellucid.studio.routes import (
+    data,
+    explaining,
+    jobs,
+    layers,
+    networks,
+    pictures,
+    results,
+    session,
+    training,
+)
 
 ROUTERS = (
     session.router,
@@ -11,4 +21,5 @@ ROUTERS = (
     training.router,
     data.router,
     results.router,
+    explaining.router,
 )

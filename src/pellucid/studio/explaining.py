@@ -1,0 +1,102 @@
+"""Explanations that a page asked for: several methods of one picture, one after the other in a job."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pellucid.data.decode import load_picture
+from pellucid.explain import METHODS
+from pellucid.explain.faithfulness.check import judge
+from pellucid.explain.target import Target, likeliest
+from pellucid.explain.target_text import parse_target
+from pellucid.recipes.opened import OpenedNetwork
+from pellucid.studio.jobs import Report
+from pellucid.studio.pictures import Picture
+from pellucid.types.errors import InputError
+from pellucid.types.heatmap import Heatmap
+
+
+@dataclass(frozen=True)
+class Question:
+    """`target` as on the command line, "" for the likeliest class; `layer` "" for the method's own choice."""
+
+    network: str
+    picture: str
+    methods: tuple[str, ...]
+    target: str = ""
+    layer: str = ""
+    check: bool = False
+
+
+@dataclass
+class Explained:
+    """What was found so far, by method: a heat map, or the reason why there is none."""
+
+    question: Question
+    found: dict[str, Heatmap | str] = field(default_factory=dict)
+
+    def heatmap(self, method: str) -> Heatmap:
+        found = self.found.get(method)
+        if not isinstance(found, Heatmap):
+            raise InputError(found or f"{method[:40]} is not explained yet")
+        return found
+
+
+def target_of(text: str, classes: Sequence[str]) -> Target:
+    return parse_target(text, classes) if text else likeliest(classes)
+
+
+def explain(explained: Explained, opened: OpenedNetwork, picture: Picture, report: Report) -> None:
+    """Fill in `explained`, a method at a time."""
+    question = explained.question
+    target = target_of(question.target, opened.classes)
+    inputs = opened.inputs(load_picture(picture.content, opened.preprocessing)[None])
+    judged = judge(opened.model, inputs, target if question.target else None) if question.check else None
+    for at, name in enumerate(question.methods):
+        report(at / len(question.methods), name)
+        method = METHODS[name]
+        options: dict[str, Any] = {}
+        if question.layer and "layer" in inspect.signature(method).parameters:
+            options["layer"] = question.layer
+        try:
+            made = method(opened.model, inputs, target, **options)
+            explained.found[name] = judged.check(made).beside(made) if judged else made
+        except InputError as error:
+            explained.found[name] = str(error)
+
+
+def python_of(question: Question, method: str) -> str:
+    """A program that makes the same map."""
+    module = METHODS.module(method).__name__
+    function = METHODS[method].__name__
+    layer = f", layer={question.layer!r}" if question.layer else ""
+    target = f"parse_target({question.target!r}, network.classes)" if question.target else "None"
+    lines = [
+        "from pathlib import Path",
+        "",
+        *(["from pellucid.explain.target_text import parse_target"] if question.target else []),
+        f"from {module} import {function}",
+        "from pellucid.data.decode import load_picture",
+        "from pellucid.recipes.opened import open_network",
+        "",
+        f"network = open_network({question.network.removeprefix('run:')!r})",
+        'picture = load_picture(Path("PICTURE"), network.preprocessing)',
+        f"heatmap = {function}(network.model, network.inputs(picture[None]), {target}{layer})",
+    ]
+    return "\n".join(lines)
+
+
+def command_of(question: Question, method: str) -> str:
+    """The command that makes the same picture."""
+    words = ["pellucid explain", question.network.removeprefix("run:"), "PICTURE", f"--method {method}"]
+    words += [f"--target {_quoted(question.target)}"] if question.target else []
+    words += [f"--layer {question.layer}"] if question.layer else []
+    words += ["--check"] if question.check else []
+    return " ".join(words)
+
+
+def _quoted(text: str) -> str:
+    return f"'{text}'" if " " in text or "*" in text else text

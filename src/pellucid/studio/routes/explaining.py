@@ -1,0 +1,99 @@
+"""Explanations: asked for as a job, told as they come, and exported as a picture or a page."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from pellucid.data.decode import load_picture
+from pellucid.explain import METHODS
+from pellucid.studio.explaining import Explained, Question, command_of, explain, python_of, target_of
+from pellucid.studio.jobs import Report
+from pellucid.studio.routes.house import Shared
+from pellucid.studio.routes.jobs import info_of
+from pellucid.studio.routes.layers import numbers
+from pellucid.studio.schemas import ExplainedInfo, ExplainRequest, JobInfo, MapInfo, MethodInfo
+from pellucid.types.errors import InputError
+from pellucid.types.heatmap import Heatmap
+from pellucid.views.explanation import contact_sheet, enlarged, extent
+
+router = APIRouter()
+
+
+@router.get("/methods")
+def methods() -> list[MethodInfo]:
+    return [MethodInfo(name=name, about=METHODS.summary(name)) for name in METHODS]
+
+
+@router.post("/explanations")
+def start(request: ExplainRequest, house: Shared) -> JobInfo:
+    for name in request.methods:
+        METHODS.summary(name)  # an unknown name is refused here
+    if not request.methods:
+        raise InputError("choose at least one method")
+    opened, picture = house.networks[request.network].opened, house.pictures[request.picture]
+    target_of(request.target, opened.classes)  # and so is a target that says nothing
+    question = Question(**{**request.model_dump(), "methods": tuple(request.methods)})
+    explained = Explained(question)
+
+    def work(report: Report) -> Explained:
+        explain(explained, opened, picture, report)
+        return explained
+
+    job = house.jobs.start("explain", work)
+    house.explained.put(job.id, explained)
+    return info_of(job)
+
+
+@router.get("/explanations/{job}")
+def found(job: str, house: Shared) -> ExplainedInfo:
+    """What there is so far."""
+    explained = house.explained_by(job)
+    maps = [_map_info(explained, name, made) for name, made in list(explained.found.items())]
+    return ExplainedInfo(job=job, maps=maps, total=len(explained.question.methods))
+
+
+@router.get("/explanations/{job}/values", response_class=Response)
+def values(job: str, method: str, house: Shared, fine: bool = True) -> Response:
+    """(h, w) float32: the map as it is, or enlarged to the picture between the centres of its cells."""
+    heatmap = house.explained_by(job).heatmap(method)
+    own = heatmap.array()[0]
+    return numbers(enlarged(own, heatmap.size) if fine else own)
+
+
+@router.get("/explanations/{job}/page", response_class=Response)
+def page(job: str, house: Shared) -> Response:
+    """All maps as one page that needs nothing else."""
+    explained = house.explained_by(job)
+    opened = house.networks[explained.question.network].opened
+    picture = house.pictures[explained.question.picture]
+    pixels = load_picture(picture.content, opened.preprocessing).numpy()
+    made = [each for each in explained.found.values() if isinstance(each, Heatmap)]
+    if not made:
+        raise InputError("no method has found anything yet")
+    left_out = {name: each for name, each in explained.found.items() if isinstance(each, str)}
+    figure = contact_sheet([pixels], made, [picture.name], left_out)
+    headers = {"content-disposition": 'attachment; filename="explanation.html"'}
+    return Response(figure.to_html(), media_type="text/html", headers=headers)
+
+
+def _map_info(explained: Explained, name: str, made: Heatmap | str) -> MapInfo:
+    question = explained.question
+    python, command = python_of(question, name), command_of(question, name)
+    if isinstance(made, str):
+        return MapInfo(method=name, python=python, command=command, reason=made)
+    own = made.array()[0]
+    return MapInfo(
+        method=name,
+        python=python,
+        command=command,
+        target=made.targets[0],
+        layers=list(made.layers),
+        grid=list(own.shape),
+        low=float(own.min()),
+        high=float(own.max()),
+        bound=0.0 if made.empty[0] else extent(own),
+        empty=made.empty[0],
+        options={key: str(value) for key, value in made.options.items()},
+        scores={key: float(each[0]) for key, each in made.scores.items()},
+        notes=list(made.notes),
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -133,6 +135,28 @@ def test_other_weights_give_another_map(case: Case) -> None:
     found = method(network(seed=1), pictures(), TARGET)
     likeness = torch.cosine_similarity(found.values.flatten(1), expected.values.flatten(1))
     assert float(likeness.max()) < 0.999
+
+
+def test_no_graph_is_kept(case: Case) -> None:
+    """Nor anything that a backward pass would need, though the map is."""
+    method, network, _ = case
+
+    class Saved:
+        def __init__(self, tensor: Tensor) -> None:
+            self.tensor = tensor
+
+    saved: list[weakref.ref[Saved]] = []
+
+    def pack(tensor: Tensor) -> Saved:
+        box = Saved(tensor.detach())
+        saved.append(weakref.ref(box))
+        return box
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda box: box.tensor):
+        heatmap = method(network(), pictures(), TARGET)
+    gc.collect()
+    assert heatmap.values.grad_fn is None
+    assert not any(box() for box in saved)
 
 
 def test_what_it_cannot_do_is_one_sentence(case: Case) -> None:

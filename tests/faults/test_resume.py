@@ -92,7 +92,7 @@ def test_kills_with_workers_change_no_bit(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     arguments = [*EVERYTHING, "--hardware.workers", "1"]
     seconds = finish(*EVERYTHING, "--out", "whole")
-    kill_and_resume(tmp_path / "killed", arguments, kills=2, longest=seconds / 2)
+    kill_and_resume(tmp_path / "killed", arguments, kills=3, longest=seconds / 10)
     assert_same(tmp_path / "whole", tmp_path / "killed")
 
 
@@ -129,11 +129,11 @@ def test_kills_change_no_bit_of_a_segmentation(tmp_path, monkeypatch):
                 Image.fromarray(pixels).save(path)
     (tmp_path / "set" / "classes.txt").write_text("\n".join(["background", *SHAPES]))
     arguments = """
-        pictures-unet --data set --model.name network.py:small --epochs 6 --batch-size 4 --save-every 0
+        pictures-unet --data set --model.name network.py:small --epochs 12 --batch-size 4 --save-every 0
         --augment.window 24 --augment.balance 0.5 --augment.elastic 2 --hardware.threads 1
         --hardware.precision fp32 --recorder.probes 0
-        --evaluate-every 3
+        --evaluate-every 6
     """.split()
     seconds = finish(*arguments, "--out", "whole")
-    kill_and_resume(tmp_path / "killed", arguments, kills=2, longest=seconds / 2)
+    kill_and_resume(tmp_path / "killed", arguments, kills=3, longest=seconds / 10)
     assert_same(tmp_path / "whole", tmp_path / "killed")

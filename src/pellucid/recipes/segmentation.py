@@ -43,7 +43,7 @@ def shapes_unet() -> Recipe:
     """A U-Net on a small ResNet, on the generated shapes, ten of them and background: `pellucid train
     shapes-unet`.
 
-    A step costs about what one of a U-Net of 8 channels does. How far it comes has not been measured to the end.
+    A step costs about what one of a U-Net of 8 channels does. How far it comes has not been measured.
     """
     return Recipe(
         "shapes-unet",
@@ -109,6 +109,9 @@ def camvid_unet() -> Recipe:
 def membrane_unet() -> Recipe:
     """U-Net on the neuronal membranes of ISBI 2012, bent elastically: `pellucid train membrane-unet --data
     isbi2012_membrane`.
+
+    With 8 channels in its first block, a Dice of 0.80 for the membrane and 0.95 for the interior on 5 slices
+    held back; four and a half minutes of one processor core.
     """
     return Recipe(
         "membrane-unet",

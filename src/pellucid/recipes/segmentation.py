@@ -40,8 +40,7 @@ def pictures_unet() -> Recipe:
 
 
 def shapes_unet() -> Recipe:
-    """A U-Net on a small ResNet, on the generated shapes, ten of them and background: `pellucid train
-    shapes-unet`.
+    """A U-Net on a small ResNet, on ten generated shapes and background: `pellucid train shapes-unet`.
 
     A step costs about what one of a U-Net of 8 channels does. How far it comes has not been measured.
     """

@@ -92,7 +92,7 @@ def test_kills_with_workers_change_no_bit(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     arguments = [*EVERYTHING, "--hardware.workers", "1"]
     seconds = finish(*EVERYTHING, "--out", "whole")
-    kill_and_resume(tmp_path / "killed", arguments, kills=2, longest=seconds / 2)
+    kill_and_resume(tmp_path / "killed", arguments, kills=3, longest=seconds / 10)
     assert_same(tmp_path / "whole", tmp_path / "killed")
 
 
@@ -110,7 +110,8 @@ NETWORK = """
 from torch import nn
 
 def small(inputs, outputs):
-    return nn.Sequential(nn.Conv2d(inputs[0], 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, outputs, 3, padding=1))
+    first, second = nn.Conv2d(inputs[0], 8, 3, padding=1), nn.Conv2d(8, outputs, 3, padding=1)
+    return nn.Sequential(first, nn.ReLU(), second)
 """
 
 
@@ -130,10 +131,9 @@ def test_kills_change_no_bit_of_a_segmentation(tmp_path, monkeypatch):
     arguments = """
         pictures-unet --data set --model.name network.py:small --epochs 12 --batch-size 4 --save-every 0
         --augment.window 24 --augment.balance 0.5 --augment.elastic 2 --hardware.threads 1
-        --hardware.precision fp32 --recorder.probes 2
+        --hardware.precision fp32 --recorder.probes 0
+        --evaluate-every 6
     """.split()
     seconds = finish(*arguments, "--out", "whole")
-    kill_and_resume(
-        tmp_path / "killed", [*arguments, "--hardware.workers", "1"], kills=3, longest=seconds / 3
-    )
+    kill_and_resume(tmp_path / "killed", arguments, kills=3, longest=seconds / 10)
     assert_same(tmp_path / "whole", tmp_path / "killed")

@@ -31,7 +31,7 @@ RECIPES: Registry[Callable[[], Recipe]] = Registry(
         "imagenet": {"imagenet-squeezenet": "SqueezeNet 1.0 with its authors' weights, to evaluate"},
         "segmentation": {
             "pictures-unet": "U-Net on any pictures with label maps",
-            "shapes-unet": "a narrow U-Net on the generated shapes, a class for every pixel",
+            "shapes-unet": "a U-Net on the generated shapes, a class for every pixel",
             "camvid-enet": "ENet on CamVid's road scenes, with its published weights to evaluate",
             "camvid-unet": "a narrow U-Net on CamVid from random weights",
             "membrane-unet": "U-Net on the neuronal membranes of ISBI 2012, with elastic deformation",

@@ -40,16 +40,19 @@ def pictures_unet() -> Recipe:
 
 
 def shapes_unet() -> Recipe:
-    """A narrow U-Net on the generated shapes, ten of them and background: `pellucid train shapes-unet`."""
+    """A U-Net on a small ResNet, on ten generated shapes and background: `pellucid train shapes-unet`.
+
+    A step costs about what one of a U-Net of 8 channels does. How far it comes has not been measured.
+    """
     return Recipe(
         "shapes-unet",
-        model=ModelSettings("unet-bn-8"),
+        model=ModelSettings("unet/cifar-resnet8-64"),
         data=DataSettings(name="shapes-masks"),
         task=SegmentationSettings(loss="cross-entropy"),
         training=Settings(
-            epochs=6,
-            batch_size=32,
-            optim=OptimSettings("adamw", lr=8e-3, weight_decay=0.02),
+            epochs=8,
+            batch_size=64,
+            optim=OptimSettings("adamw", lr=1e-2, weight_decay=0.02),
             schedule=ScheduleSettings("one-cycle"),
             augment=Augmentation(flip=True),
             evaluate_every=2,
@@ -105,10 +108,13 @@ def camvid_unet() -> Recipe:
 def membrane_unet() -> Recipe:
     """U-Net on the neuronal membranes of ISBI 2012, bent elastically: `pellucid train membrane-unet --data
     isbi2012_membrane`.
+
+    With 8 channels in its first block, a Dice of 0.80 for the membrane and 0.95 for the interior on 5 slices
+    held back; four and a half minutes of one processor core.
     """
     return Recipe(
         "membrane-unet",
-        model=ModelSettings("unet-bn-16"),
+        model=ModelSettings("unet-bn-8"),
         data=DataSettings(folds=6),
         task=SegmentationSettings(loss="cross-entropy"),
         training=Settings(
@@ -118,7 +124,7 @@ def membrane_unet() -> Recipe:
             optim=OptimSettings("adamw", lr=4e-3, weight_decay=0.05),
             schedule=ScheduleSettings("one-cycle"),
             augment=Augmentation(flip=True, window=256, rotate=180, elastic=10, colour=0.2),
-            evaluate_every=20,
+            evaluate_every=25,
             recorder=RecorderSettings(probes=2, per_decade=2),
         ),
     )

@@ -25,6 +25,7 @@ BENCHES = (
     "startup",
     "inspection",
     "explain",
+    "explain_gradients",
     "shapes_throughput",
     "augmentation",
     "data_loading",

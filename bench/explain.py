@@ -6,6 +6,7 @@ layer – and three times as fast as pytorch-grad-cam; Score-CAM, Ablation-CAM a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -19,6 +20,8 @@ from pellucid.explain.cam_eigen import eigen_cam
 from pellucid.explain.cam_gradient import grad_cam
 from pellucid.explain.cam_score import ablation_cam, score_cam
 from pellucid.explain.target import class_logit
+
+os.environ.setdefault("TQDM_DISABLE", "1")  # theirs draw progress bars
 
 
 def works(options: Options) -> Iterator[Work]:

@@ -225,7 +225,7 @@ def _size(pixels: Pixels) -> str:
 
 
 def _brief(heatmap: Heatmap, scale: ColourScale, *, with_layer: bool) -> str:
-    end = f"±{number(scale.high, 3)}" if scale.high > 0 else _EMPTY
+    end = f"±{number(scale.high)}" if scale.high > 0 else _EMPTY
     where = f"{_layers(heatmap) or 'input'}, {_grid(heatmap.array()[0])}"
     return f"{where}, {end}" if with_layer else end
 

@@ -26,6 +26,7 @@ BENCHES = (
     "inspection",
     "arithmetic",
     "explain",
+    "explain_gradients",
     "shapes_throughput",
     "augmentation",
     "data_loading",

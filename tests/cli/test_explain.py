@@ -82,3 +82,19 @@ def test_mistakes_are_one_sentence(given, capsys, options, words) -> None:
     said = capsys.readouterr().err
     assert words in said
     assert said.count("\n") == 1
+
+
+def test_a_map_is_checked_beside_a_random_one(given, capsys) -> None:
+    assert main([*given, "--method", "saliency", "--check", "--json"]) == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    for record in records:
+        for name in ("deletion", "insertion", "road", "infidelity"):
+            assert {name, f"{name} of a random map"} <= set(record["scores"])
+        assert any("checked by the probability" in note for note in record["notes"])
+
+
+def test_what_is_black_to_the_network_is_known_to_methods(given, capsys) -> None:
+    options = ["--option", "baselines=black+white", "--option", "steps=4", "--option", "most_steps=4"]
+    assert main([*given, "--method", "integrated-gradients", *options, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert record["options"]["baselines"] == "black+white"

@@ -1,8 +1,9 @@
 """Which methods of explaining are true of a network, over pictures of a data set.
 
 Every method explains the same pictures' likeliest classes; its maps are then judged by what happens to the
-network when they are taken at their word (`explain.faithfulness`), and so is a random map. Where the data know
-the object's pixels, as the generated shapes do, the pointing game asks whether a map's maximum lies on it.
+network when they are taken at their word (`explain.faithfulness`), and so is a random map. Where the data
+know the object's pixels, as the generated shapes do, the pointing game asks whether a map's maximum lies on
+it.
 """
 
 from __future__ import annotations
@@ -189,7 +190,10 @@ def _told(
     for name in better:
         columns += [name, f"{name}: better than random"]
     rows = tuple((method, *_cells(method, found, better)) for method in found)
-    words = f"{study.network}, {count} pictures: the mean of each score, and at how many pictures a map beats a random one."
+    words = (
+        f"{study.network}, {count} pictures: the mean of each score, and at how many pictures a map beats a "
+        "random one."
+    )
     reasons = " ".join(f"Left out {name}: {why}." for name, why in left_out.items())
     ways = ", ".join(f"{name}: {way} is better" for name, way in better.items())
     best = {name: "min" if way == "lower" else "max" for name, way in better.items()}

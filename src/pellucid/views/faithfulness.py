@@ -19,7 +19,7 @@ def faithfulness(
     """
     panels = [_panel(score, way, means, random) for score, way in better.items()]
     caption = (
-        "The mean over the pictures. The grey line is a random map: a method on its wrong side says nothing "
+        "The mean over the pictures. The line is a random map: a method on its wrong side says nothing "
         "about the network."
     )
     return Figure(tuple(panels), columns=2, caption=caption)
@@ -31,7 +31,7 @@ def _panel(score: str, way: str, means: Mapping[str, Mapping[str, float]], rando
     places, line = np.arange(len(order), dtype=np.float64), means[random][score]
     marks = (
         _bars(places, [found[method] for method in order], order),
-        Lines((np.array([line, line]),), (np.array([-0.5, len(order) - 0.5]),), (random,), ("grey",)),
+        Lines((np.array([line, line]),), (np.array([-0.5, len(order) - 0.5]),), (random,), ("ink",)),
     )
     ticks = tuple((float(place), method) for place, method in zip(places, order, strict=True))
     return Panel(marks, score, x=Axis(f"{way} is better"), y=Axis("", ticks=ticks))

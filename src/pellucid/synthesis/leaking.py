@@ -21,7 +21,7 @@ _RECTIFIERS: frozenset[Callable[..., Any]] = frozenset(
 
 
 class leaking(TorchFunctionMode):  # noqa: N801 - a block, like torch.no_grad
-    """In the block the derivative of rectifiers (ReLU, ReLU6) is 0.1 where it would be 0. Values stay the same."""
+    """In the block the derivative of ReLU and ReLU6 is 0.1 where it would be 0. Values stay the same."""
 
     def __torch_function__(
         self,

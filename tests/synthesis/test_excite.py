@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from pellucid.inspection.capture import capture
 from pellucid.ops.normalisation import normalised
 from pellucid.synthesis.excite import QUICK, Ascent, ascend, excite, likeness
+from pellucid.synthesis.leaking import leaking
 from pellucid.synthesis.objective import Objective, along, exciting
 from pellucid.types.data_info import Preprocessing
 from pellucid.types.errors import InputError
@@ -191,6 +192,18 @@ def test_a_silent_unit_is_woken() -> None:
     found = excite(model, exciting("1[1]"), seen_as(3), SHORT)
     assert scores(model, exciting("1[1]"), torch.full((1, 3, 16, 16), 0.5), seen_as(3)).item() == 0
     assert found.scores[0] > 0
+
+
+@pytest.mark.parametrize("rectifier", [nn.ReLU(), nn.ReLU(inplace=True), nn.ReLU6(), torch.relu])
+def test_rectifiers_leak_gradients_but_not_values(rectifier: nn.Module) -> None:
+    x = torch.tensor([-2.0, 3.0, 7.0], requires_grad=True)
+    plain = rectifier(x.clone())
+    with leaking():
+        value = rectifier(x.clone())
+    (gradient,) = torch.autograd.grad(value.sum(), x)
+    assert torch.equal(value, plain)
+    top = 0.1 if isinstance(rectifier, nn.ReLU6) else 1.0
+    assert gradient.tolist() == pytest.approx([0.1, 1.0, top])
 
 
 def test_sums_and_directions(network: nn.Module) -> None:

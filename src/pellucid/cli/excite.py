@@ -66,7 +66,7 @@ class Call:
     """How many pictures to make."""
     steps: int = 256
     """Steps of the optimisation."""
-    diversity: float = 0.1
+    diversity: float = 0.05
     """How unlike one another the pictures are to be; 0: they may come out the same."""
     canvas: int = 0
     """Height and width of the pictures made; by default as the network is used to."""

@@ -20,8 +20,8 @@ PHOTOGRAPHS = (
     (0.571, 0.175, 0.050),
 )
 CONTRAST = 1.6  # the most that a picture's logits may spread; those of photographs do by 1.1
-_FALL = 1.2  # amplitudes fall with frequency ** this: a little faster than in photographs, against noise
-_START = 0.003  # standard deviation of the first spectrum
+_FALL = 1.4  # amplitudes fall with frequency ** this: a little faster than in photographs, against noise
+_START = 0.01  # standard deviation of the first spectrum
 _REACH = 0.25  # how far from grey, in logits, a spectrum of numbers near 1 reaches
 
 
@@ -29,8 +29,9 @@ class Canvas:
     """`count` pictures (count, channels, height, width), drawn as a `spectrum`, which is what is optimised.
 
     Colours are uncorrelated where there are three channels; nothing is known of any other number of them.
-    The random start is near to plain grey. Contrast grows no further than a photograph's and half as much
-    again, whatever the spectrum: else every pixel would end black or white, in the loudest colours.
+    The random start is a faint cloud, since plain grey gives nothing to grow from. Contrast grows no further
+    than a photograph's and half as much again, whatever the spectrum: else every pixel would end black or
+    white, in the loudest colours.
     """
 
     def __init__(

@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 _LEAK = 0.1
 _RECTIFIERS: frozenset[Callable[..., Any]] = frozenset(
-    (torch.relu, torch.relu_, F.relu, F.relu_, F.relu6, Tensor.relu, Tensor.relu_)
+    (torch.relu, torch.relu_, F.relu, F.relu_, F.relu6, F.hardtanh, Tensor.relu, Tensor.relu_)
 )
 
 
@@ -33,6 +33,6 @@ class leaking(TorchFunctionMode):  # noqa: N801 - a block, like torch.no_grad
         if func not in _RECTIFIERS:
             return func(*args, **(kwargs or {}))
         below = args[0]
-        value = F.relu6(below) if func is F.relu6 else torch.relu(below)
+        value = func(below.clone(), *args[1:], **(kwargs or {}))  # a copy: it may work in place
         leak = _LEAK * (below - value)
         return value + (leak - leak.detach())

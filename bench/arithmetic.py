@@ -76,6 +76,6 @@ def some_units(watched: Watched, count: int) -> list[Address]:
     found = []
     for address in draw.choices(places, k=count):
         value = value_at(watched, address)
-        order = watched.axes_at(value).order(len(value.shape))
+        order = watched.layout_at(value).order
         found.append(address.at(*(draw.randrange(value.shape[at]) for at in order)))
     return found

@@ -42,7 +42,10 @@ QUICK = {
 # Before training its gates amplify any rounding a thousandfold.
 UNSTEADY = {"se-inception-v3"}
 # Deep enough to take seconds even where nothing is computed.
-DEEP = re.compile(r"1202|1001|densenet(-bc)?(100|190|250)|(101|152|154|169|201|161)|inception-resnet")
+DEEP = re.compile(
+    r"1202|1001|110|164|44|56|densenet(-bc)?(100|190|250)|(101|152|154|169|201|161)|inception-(resnet|v3)"
+    r"|se-(densenet|resnext)"
+)
 SHAPED = [pytest.param(name, marks=pytest.mark.slow) if DEEP.search(name) else name for name in NAMES]
 COMPUTED = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
 SHARED = [pytest.param(n, n, marks=() if n in QUICK else pytest.mark.slow, id=n) for n in NAMES]

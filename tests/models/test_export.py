@@ -25,7 +25,7 @@ from pellucid.models.weights import read_weights
 from pellucid.types.data_info import Preprocessing
 from pellucid.types.errors import InputError
 
-QUICK = ("mlp", "lenet5", "cifar-resnet8", "cifar-densenet40-12")
+QUICK = ("mlp", "lenet5", "cifar-resnet8")
 OTHERS = (
     "torchvision/vit_b_16",
     "torchvision/swin_t",

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from itertools import chain
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -97,8 +96,9 @@ class CifarResNet(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         power = 0.5  # of a normal distribution, rectified
-        for block in chain(self.layer1, self.layer2, self.layer3):
-            power = block.expect(power)
+        for module in self.modules():
+            if isinstance(module, Block):
+                power = module.expect(power)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.relu(self.bn1(self.conv1(x)))

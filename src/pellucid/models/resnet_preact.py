@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from itertools import chain
 
 from torch import Tensor, nn
 
@@ -95,8 +94,9 @@ class PreActResNet(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         variance = 2 * gain(self.conv1)  # pictures are normalised, but not rectified
-        for block in chain(self.layer1, self.layer2, self.layer3):
-            variance = block.expect(variance)
+        for module in self.modules():
+            if isinstance(module, Block):
+                variance = module.expect(variance)
         self.bn.get_buffer("running_var").fill_(variance)
 
     def forward(self, x: Tensor) -> Tensor:

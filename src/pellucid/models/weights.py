@@ -140,7 +140,7 @@ def load_state(
     kinds = [
         f"{name} {_kind(state[name])} instead of {_kind(own[name])}"
         for name in own
-        if name in state and _kind(state[name]) != _kind(own[name])
+        if name in state and own[name].is_floating_point() and _kind(state[name]) != _kind(own[name])
     ]
     problems = [
         f"{len(names):,} {what}: {', '.join(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''}"

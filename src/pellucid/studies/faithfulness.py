@@ -212,7 +212,7 @@ def _cells(method: str, found: dict[str, Scores], better: dict[str, str]) -> Seq
     for name, way in better.items():
         ours, theirs = np.array(found[method][name]), np.array(found[RANDOM][name])
         wins = (ours < theirs if way == "lower" else ours > theirs).sum()
-        cells += [float(ours.mean()), None if method == RANDOM else f"{wins} of {len(ours)}"]
+        cells += [float(ours.mean()), None if method == RANDOM else f"{wins}/{len(ours)}"]
     return cells
 
 

@@ -46,7 +46,7 @@ def test_a_table_of_methods_beside_a_random_map(weights: Path) -> None:
     wins = int((deletion < np.array(numbers["random map"]["deletion"])).sum())
     row = found.table.rows[2]
     assert row[1] == pytest.approx(deletion.mean())
-    assert row[2] == f"{wins} of 10"
+    assert row[2] == f"{wins}/10"
     assert "Which explanations are true" in found.page().to_html()
 
 

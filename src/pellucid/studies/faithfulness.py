@@ -188,7 +188,7 @@ def _told(
     }
     columns = ["method"]
     for name in better:
-        columns += [name, f"{name}: better than random"]
+        columns += [name, "wins"]
     rows = tuple((method, *_cells(method, found, better)) for method in found)
     words = (
         f"{study.network}, {count} pictures: the mean of each score, and at how many pictures a map beats a "
@@ -200,7 +200,7 @@ def _told(
     return Findings(
         "Which explanations are true",
         words,
-        Table(tuple(columns), rows, f"{ways}. {reasons}".strip(), best=best),  # type: ignore[arg-type]
+        Table(tuple(columns), rows, f"{ways}. Wins are over a random map. {reasons}".strip(), best=best),  # type: ignore[arg-type]
         faithfulness(means, better, RANDOM),
         {**asdict(study), "found": found, "left_out": left_out},
         "Beside a random map",
@@ -212,7 +212,7 @@ def _cells(method: str, found: dict[str, Scores], better: dict[str, str]) -> Seq
     for name, way in better.items():
         ours, theirs = np.array(found[method][name]), np.array(found[RANDOM][name])
         wins = (ours < theirs if way == "lower" else ours > theirs).sum()
-        cells += [float(ours.mean()), None if method == RANDOM else f"{wins} of {len(ours)}"]
+        cells += [float(ours.mean()), None if method == RANDOM else f"{wins}/{len(ours)}"]
     return cells
 
 

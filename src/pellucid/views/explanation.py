@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Values = NDArray[np.float32]
 FINE = 1024  # cells from which single ones may be cut off at the end of the scale
 CUT = 99.5  # percent of a fine map's cells that the scale holds: sharp peaks would leave the rest pale
+OF_RANDOM = " of a random map"  # at the end of a score's name: the same score, of a map that knows nothing
 Scaling = Literal["shared", "each"]
 
 
@@ -111,9 +112,21 @@ def summary_table(heatmaps: Sequence[Heatmap], left_out: Mapping[str, str], plac
 def details(heatmap: Heatmap, place: int) -> str:
     """What is known of one picture's map, a line each: layer and grid, options, scores, notes."""
     options = ", ".join(f"{name} {value}" for name, value in heatmap.options.items())
-    scores = ", ".join(f"{name} {number(each[place], 3)}" for name, each in heatmap.scores.items())
+    own, checked = _scores(heatmap, place)
     where = f"{_layers(heatmap) or 'the input'}, {_grid(heatmap.array()[place])}"
-    return "\n".join(filter(None, (*_nothing(heatmap, place), where, options, scores, *heatmap.notes)))
+    return "\n".join(filter(None, (*_nothing(heatmap, place), where, options, own, checked, *heatmap.notes)))
+
+
+def _scores(heatmap: Heatmap, place: int) -> tuple[str, str]:
+    """What a map says of itself, and what it scores beside a random map, where it was checked."""
+    own, checked = [], []
+    for name, each in heatmap.scores.items():
+        random = heatmap.scores.get(f"{name}{OF_RANDOM}")
+        if random is not None:
+            checked.append(f"{name} {number(each[place], 3)} (random {number(random[place], 3)})")
+        elif not name.endswith(OF_RANDOM):
+            own.append(f"{name} {number(each[place], 3)}")
+    return ", ".join(own), ", ".join(checked)
 
 
 def record(heatmap: Heatmap, place: int) -> dict[str, Any]:

@@ -19,8 +19,8 @@ def faithfulness(
     """
     panels = [_panel(score, way, means, random) for score, way in better.items()]
     caption = (
-        "The mean over the pictures. The line is a random map: a method on its wrong side says nothing "
-        "about the network."
+        "The mean over the pictures. The line is a random map: a method on its wrong side does worse "
+        "than chance."
     )
     return Figure(tuple(panels), columns=2, caption=caption)
 
@@ -34,7 +34,8 @@ def _panel(score: str, way: str, means: Mapping[str, Mapping[str, float]], rando
         Lines((np.array([line, line]),), (np.array([-0.5, len(order) - 0.5]),), (random,), ("ink",)),
     )
     ticks = tuple((float(place), method) for place, method in zip(places, order, strict=True))
-    return Panel(marks, score, x=Axis(f"{way} is better"), y=Axis("", ticks=ticks))
+    room = (-0.7, len(order) + 0.3)  # for the key above the bars
+    return Panel(marks, score, x=Axis(f"{way} is better"), y=Axis("", limits=room, ticks=ticks))
 
 
 def _bars(places: np.ndarray, values: Sequence[float], names: Sequence[str]) -> Bars:

@@ -8,7 +8,7 @@ demo: .venv/demo.done
 	$(BIN)/pellucid demo
 
 test: .venv/test.done
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadscope
 
 test-slow: .venv/test.done
 	$(BIN)/python -m pytest -m slow --timeout 3600

@@ -7,8 +7,9 @@ import itertools
 import traceback
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Event, Lock
 from typing import Any, Literal
 
@@ -110,7 +111,7 @@ class Jobs:
             ended = [each.id for each in self._jobs.values() if each.state not in ("waiting", "running")]
             for id in ended[:-KEPT]:
                 del self._jobs[id]
-        self._pool.submit(self._run, job, work)
+        self._pool.submit(self._run, job, work).add_done_callback(partial(self._broke, job))
         self._tell(job)
         return job
 
@@ -152,12 +153,16 @@ class Jobs:
             self._become(job, "cancelled")
         except InputError as error:
             self._become(job, "failed", str(error))
-        except Exception as error:  # noqa: BLE001 - a job's own fault must not end the worker; it is told
-            traceback.print_exc()
-            self._become(job, "failed", f"{type(error).__name__}: {error}")
         else:
             job.progress = 1.0
             self._become(job, "done")
+
+    def _broke(self, job: Job, future: Future[None]) -> None:
+        """A fault of the work's own is told, with its traceback to the terminal."""
+        error = None if future.cancelled() else future.exception()
+        if error is not None:
+            traceback.print_exception(error)
+            self._become(job, "failed", f"{type(error).__name__}: {error}")
 
     def _become(self, job: Job, state: State, message: str = "") -> None:
         job.state, job.message = state, message or job.message

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pellucid.cli.figures import check_out, write_figure
-from pellucid.cli.run_or_network import open_network, open_seen, read_network_call
+from pellucid.cli.run_or_network import open_called, read_network_call
 from pellucid.data.loading import Pipeline, evaluation_batches
 from pellucid.data.settings import PictureSettings
 from pellucid.data.subset import spread
 from pellucid.inspection.features import features, last_features
 from pellucid.inspection.projection import Projection, project
 from pellucid.recipes.fitting import InputSettings
+from pellucid.recipes.opened import open_seen
 from pellucid.types.batch import Batch
 from pellucid.views.embedding import embedding_map
 
@@ -70,10 +71,10 @@ class Call:
 def main(arguments: Sequence[str]) -> int:
     call = read_network_call(Call, arguments, command="embed", about=ABOUT)
     check_out(call.out)
-    network = open_network(call)
+    network = open_called(call)
     data = open_seen(network, call.data)
     source = spread(data, call.split, call.most)
-    pipeline = Pipeline(network.info.preprocessing)
+    pipeline = Pipeline(network.preprocessing)
     first = next(evaluation_batches(source, 2, pipeline, "cpu", workers=0))
     layer = call.layer or last_features(network.model, first.inputs)
     found = features(network.model, layer, evaluation_batches(source, _BATCH, pipeline, "cpu", workers=0))

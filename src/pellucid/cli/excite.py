@@ -13,13 +13,14 @@ import tyro
 from rich.console import Console
 
 from pellucid.cli.figures import check_out, write_figure
-from pellucid.cli.run_or_network import OpenedNetwork, open_network, open_seen, read_network_call
+from pellucid.cli.run_or_network import open_called, read_network_call
 from pellucid.data.loading import Pipeline, evaluation_batches
 from pellucid.data.settings import PictureSettings
 from pellucid.data.source import Data
 from pellucid.inspection.strongest import Strongest, strongest
 from pellucid.ops.normalisation import normalised
 from pellucid.recipes.fitting import InputSettings
+from pellucid.recipes.opened import OpenedNetwork, open_seen
 from pellucid.synthesis.excite import QUICK, Ascent, ascend
 from pellucid.synthesis.objective import check_index, exciting
 from pellucid.types.address import Address
@@ -85,7 +86,7 @@ class Call:
 def main(arguments: Sequence[str]) -> int:
     call = read_network_call(Call, arguments, command="excite", about=ABOUT)
     check_out(call.out)
-    network = open_network(call)
+    network = open_called(call)
     address = _address(call.address, network)
     console = Console(soft_wrap=True, highlight=False)
     data = open_seen(network, call.data) if call.data else None
@@ -129,7 +130,7 @@ def _made(call: Call, network: OpenedNetwork, address: Address, console: Console
     text = str(address)
     if not address.layer and address.index and address.index[0] < len(network.info.classes):
         text = f"{_plain(network.info.classes[address.index[0]])} {address}"
-    objective, preprocessing = exciting(address, text), network.info.preprocessing
+    objective, preprocessing = exciting(address, text), network.preprocessing
     with console.status("optimising") as status:
         for found in ascend(network.model, objective, preprocessing, how):
             status.update(f"step {found.step} of {how.steps}: {number(max(found.scores), 3)}")
@@ -139,7 +140,7 @@ def _made(call: Call, network: OpenedNetwork, address: Address, console: Console
 def _strongest(call: Call, network: OpenedNetwork, data: Data, address: Address) -> Strongest:
     if call.split not in data.splits:
         raise InputError(f"{data.info.name} has no split {call.split!r}; it has {', '.join(data.splits)}")
-    pipeline = Pipeline(network.info.preprocessing)
+    pipeline = Pipeline(network.preprocessing)
     batches = evaluation_batches(data.splits[call.split], _BATCH, pipeline, "cpu", workers=0)
     found = strongest(network.model, [address.layer], batches, call.top)[address.layer]
     if address.index:
@@ -187,7 +188,7 @@ def _line(network: OpenedNetwork, address: Address, made: Excitation, examples: 
     best = f"{made.target}: {number(max(made.scores), 4)} after {made.step} steps"
     if not examples:
         return best
-    inputs = normalised(made.pictures * 255, network.info.preprocessing)
+    inputs = normalised(made.pictures * 255, network.preprocessing)
     batch = Batch(inputs, torch.empty(0), torch.arange(len(inputs)))
     peak = strongest(network.model, [address.layer], [batch], 1)[address.layer].values[address.index[0], 0]
     return (

@@ -17,9 +17,8 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from pellucid.cli.method_options import read_options
-from pellucid.cli.run_or_network import open_network, read_network_call
+from pellucid.cli.run_or_network import open_called, read_network_call
 from pellucid.data.decode import load_picture
-from pellucid.data.loading import normalise
 from pellucid.data.settings import PictureSettings
 from pellucid.explain import METHODS
 from pellucid.explain.faithfulness.check import judge
@@ -29,7 +28,6 @@ from pellucid.explain.target_text import parse_target
 from pellucid.recipes.fitting import InputSettings
 from pellucid.runs.atomic import write_file
 from pellucid.runs.log import json_text
-from pellucid.types.batch import Batch
 from pellucid.types.data_info import Preprocessing
 from pellucid.types.errors import InputError
 from pellucid.types.heatmap import Heatmap
@@ -92,11 +90,11 @@ def main(arguments: Sequence[str]) -> int:
     call = read_network_call(Call, arguments, command="explain", about=ABOUT)
     methods = _asked(call)
     options = read_options(methods, call.option)
-    network = open_network(call)
-    classes, preprocessing = network.info.classes, network.info.preprocessing
+    network = open_called(call)
+    classes, preprocessing = network.classes, network.preprocessing
     target = parse_target(call.target, classes) if call.target else likeliest(classes)
     pictures = torch.stack([load_picture(path, preprocessing) for path in call.images])
-    inputs = normalise(Batch(pictures, torch.empty(0), torch.arange(len(pictures))), preprocessing).inputs
+    inputs = network.inputs(pictures)
     # What is wrong with the network, the pictures or the target is wrong for every method.
     settle(network.model, fitting(network.model, inputs[:1]), target)
     judged = judge(network.model, inputs, target if call.target else None) if call.check else None

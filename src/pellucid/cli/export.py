@@ -13,7 +13,7 @@ import tyro
 from torch import nn
 
 from pellucid.cli.arguments import input_shape
-from pellucid.cli.run_or_network import asked_recipe, is_run, read_network_call
+from pellucid.cli.run_or_network import class_names, read_network_call
 from pellucid.data.settings import PictureSettings
 from pellucid.models.export import FORMATS, Card, NotExportableError, export
 from pellucid.models.naming import build_model
@@ -21,6 +21,7 @@ from pellucid.ops.random import seed_of
 from pellucid.recipes.experiment import open_run, restore
 from pellucid.recipes.fitting import InputSettings
 from pellucid.recipes.general import find_recipe
+from pellucid.recipes.opened import is_run, recipe_for
 from pellucid.recipes.recipe import Recipe, prepare_without_data
 from pellucid.runs.atomic import write_with
 from pellucid.training.processes import ALONE
@@ -94,8 +95,8 @@ def _of_network(call: Call) -> tuple[nn.Module, Shape, Card]:
         return _untrained(call, recipe)
     if call.input and call.pictures.size is None:
         call = replace(call, pictures=replace(call.pictures, size=input_shape(call.input)[-1]))
-    recipe, classes = asked_recipe(call)
-    model, info = prepare_without_data(recipe, classes)
+    recipe = recipe_for(call.what, call.weights, call.model, call.pictures)
+    model, info = prepare_without_data(recipe, class_names(call.classes))
     return model, *_described(call, recipe.model.name, info)
 
 

@@ -13,7 +13,7 @@ import torch
 import tyro
 from torch import Tensor
 
-from pellucid.cli.run_or_network import open_network, read_network_call
+from pellucid.cli.run_or_network import open_called, read_network_call
 from pellucid.data.decode import load_picture
 from pellucid.data.loading import normalise
 from pellucid.data.settings import PictureSettings
@@ -64,7 +64,11 @@ def main(arguments: Sequence[str]) -> int:
     call = read_network_call(Call, arguments, command="predict", about=ABOUT)
     if not call.images:
         raise InputError("name at least one picture: pellucid predict RUN IMAGE…")
-    network = open_network(call)
+    network = open_called(call)
+    if not network.trained:
+        raise InputError(
+            f"{call.what} has no trained weights to answer with; give --weights, or a run folder"
+        )
     model, task, preprocessing = network.model, network.task, network.info.preprocessing
     told = 0
     with evaluation_mode(model), torch.inference_mode():

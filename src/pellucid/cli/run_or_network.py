@@ -1,27 +1,19 @@
-"""What a command that takes a run takes as well: a recipe or network, with trained weights."""
+"""What a command that takes a run takes as well: a recipe or network."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from torch import nn
-
 from pellucid.cli.arguments import parse
-from pellucid.cli.train import with_data
 from pellucid.data.classes import read_classes
-from pellucid.data.opening import open_data
-from pellucid.data.settings import DataSettings, PictureSettings
-from pellucid.data.source import Data
-from pellucid.recipes.experiment import open_run, restore
-from pellucid.recipes.fitting import InputSettings, sized_for
+from pellucid.data.settings import PictureSettings
+from pellucid.recipes.fitting import InputSettings
 from pellucid.recipes.general import find_recipe
-from pellucid.recipes.recipe import Recipe, prepare_without_data
-from pellucid.tasks.task import Task
-from pellucid.training.processes import ALONE
-from pellucid.types.data_info import DataInfo
+from pellucid.recipes.opened import OpenedNetwork, is_run, open_network
 from pellucid.types.errors import InputError
 
 
@@ -58,61 +50,28 @@ def read_network_call(kind: type[C], arguments: Sequence[str], *, command: str, 
     return parse(kind, arguments, command=command, about=about, default=default)
 
 
-def asked_recipe(call: NetworkCall) -> tuple[Recipe, tuple[str, ...]]:
-    """The recipe of the network, with its weights and pictures as `call` says, and the classes it names."""
-    recipe = find_recipe(call.what)
-    weights = call.weights or recipe.model.weights
-    settings = replace(recipe.model, weights=weights, classifier="keep", **asdict(call.model))
-    recipe = replace(recipe, model=settings, data=replace(recipe.data, **asdict(call.pictures)))
-    return recipe, read_classes(call.classes).names if call.classes else ()
-
-
-@dataclass(frozen=True)
-class OpenedNetwork:
-    """A trained network for pictures: what it is asked to do, what it knows (`info`, with how it sees
-    pictures and of which size), and which data are its own.
-    """
-
-    model: nn.Module
-    task: Task
-    info: DataInfo
-    data: DataSettings
-
-
-def open_network(call: NetworkCall) -> OpenedNetwork:
-    """The network that `call` names, with its weights. Raises `InputError` for one that was trained on a
-    table.
-    """
-    if not is_run(call.what):
-        recipe, classes = asked_recipe(call)
-        model, info = prepare_without_data(recipe, classes)
-        return OpenedNetwork(model, recipe.task.build(info), info, recipe.data)
-    opened = open_run(Path(call.what))
-    if len(opened.info.shape) != 3:
-        raise InputError(f"{call.what} was trained on a table, not on pictures")
-    model, _ = restore(opened.folder, opened.recipe, opened.info, ALONE)
-    info = opened.info
-    if not info.label_maps:  # networks that map every pixel take pictures of any size
-        size = info.preprocessing.size or (info.shape[1], info.shape[2])
-        info = replace(info, preprocessing=replace(info.preprocessing, size=size))
-    return OpenedNetwork(model, opened.recipe.task.build(info), info, opened.recipe.data)
-
-
-def open_seen(network: OpenedNetwork, given: str) -> Data:
-    """The data set `given` (a path or a name), or the network's own, as the network sees pictures."""
-    settings = replace(with_data(network.data, given), folds=0, fold=0) if given else network.data
-    data = open_data(sized_for(settings, network.info.preprocessing))
-    if data.info.shape[:1] != network.info.shape[:1] or len(data.info.shape) != 3:
-        raise InputError(
-            f"{data.info.name} does not fit the network: inputs of shape {data.info.shape}, "
-            f"where it knows {network.info.shape}"
+def open_called(call: NetworkCall) -> OpenedNetwork:
+    """The network that `call` names; that it is not trained is said."""
+    if is_run(call.what):
+        return open_network(call.what)
+    classes = class_names(call.classes)
+    return tell(
+        open_network(
+            call.what, weights=call.weights, classes=classes, model=call.model, pictures=call.pictures
         )
-    return replace(data, info=replace(data.info, preprocessing=network.info.preprocessing))
+    )
 
 
-def is_run(what: str) -> bool:
-    """Whether `what` is the folder of a run, not the name of a recipe or network."""
-    return (Path(what) / "run.json").exists()
+def tell(network: OpenedNetwork) -> OpenedNetwork:
+    """The network; that it is not trained is said."""
+    if not network.trained:
+        print(f"note: {network.name} is {'; '.join(network.notes)}", file=sys.stderr)
+    return network
+
+
+def class_names(path: Path | None) -> tuple[str, ...]:
+    """What --classes says."""
+    return read_classes(path).names if path else ()
 
 
 def check_says_nothing(run: str, weights: str, model: InputSettings, pictures: PictureSettings) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +13,11 @@ import tyro
 from rich.console import Console
 
 from pellucid.cli.figures import check_out, write_figure
-from pellucid.cli.run_or_network import open_called, read_network_call
+from pellucid.cli.run_or_network import NetworkCall, open_called, read_network_call
 from pellucid.data.loading import Pipeline, evaluation_batches
-from pellucid.data.settings import PictureSettings
 from pellucid.data.source import Data
 from pellucid.inspection.strongest import Strongest, strongest
 from pellucid.ops.normalisation import normalised
-from pellucid.recipes.fitting import InputSettings
 from pellucid.recipes.opened import OpenedNetwork, open_seen
 from pellucid.synthesis.excite import QUICK, Ascent, ascend
 from pellucid.synthesis.objective import check_index, exciting
@@ -41,21 +39,11 @@ Example: pellucid excite resnet50 "layer4[37]" --weights torchvision/resnet50 --
 _CHANNELS, _BATCH = 30, 32  # channels on a layer's sheet; pictures at a time
 
 
-@dataclass(frozen=True)
-class Call:
-    what: Annotated[str, tyro.conf.Positional]
-    """A run folder, or the name of a recipe or network."""
+@dataclass(frozen=True, kw_only=True)
+class Call(NetworkCall):
     address: Annotated[str, tyro.conf.Positional]
     """What to excite: layer4.1.conv2 (with --data: each of its channels), layer4.1.conv2[37] a channel,
     layer4.1.conv2[37, 5, 6] a unit, [340] or the name of a class an output.
-    """
-    weights: str = ""
-    """For a recipe or network: a file of weights, or published ones by name, torchvision/NAME[.WEIGHTS] or
-    timm/NAME[.TAG].
-    """
-    classes: Path | None = None
-    """A file with the names of its classes, one a line, in the order of its outputs; by default as the
-    weights say.
     """
     data: str = ""
     """Show what excites it most in these data, too: a path or a name of `pellucid list datasets`."""
@@ -79,8 +67,6 @@ class Call:
     """What to write: a picture (.png), a page (.html) or the figure's data (.json); one that is there is
     replaced.
     """
-    model: InputSettings = field(default_factory=InputSettings)
-    pictures: Annotated[PictureSettings, tyro.conf.arg(name="data")] = field(default_factory=PictureSettings)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import torch
-import tyro
 from torch import nn
 
 from pellucid.cli.arguments import input_shape
-from pellucid.cli.run_or_network import class_names, read_network_call
+from pellucid.cli.run_or_network import NetworkCall, class_names, read_network_call
 from pellucid.data.settings import PictureSettings
 from pellucid.models.export import FORMATS, Card, NotExportableError, export
 from pellucid.models.naming import build_model
@@ -38,16 +37,10 @@ Example: pellucid export resnet50 --weights torchvision/resnet50 --format torch-
 Shape = tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Call:
-    what: Annotated[str, tyro.conf.Positional]
-    """A run folder, or the name of a recipe or network."""
+@dataclass(frozen=True, kw_only=True)
+class Call(NetworkCall):
     format: Literal["onnx", "torch-export", "safetensors"] = "onnx"
     """ONNX, for most programs; torch.export's archive, for torch alone; safetensors, the weights alone."""
-    weights: str = ""
-    """For a recipe or network: a file of weights, or published ones by name, torchvision/NAME[.WEIGHTS] or
-    timm/NAME[.TAG]; without any it is exported as it begins.
-    """
     out: Path | None = None
     """The file to write, by default NAME.onnx, NAME.pt2 or NAME.safetensors here; one that is there is
     replaced.
@@ -56,12 +49,6 @@ class Call:
     """The shape of one input, 3x224x224 say; by default what a run was trained on, or the weights say."""
     outputs: int = 1000
     """How many numbers a network without weights gives."""
-    classes: Path | None = None
-    """A file with the names of its classes, one a line, in the order of its outputs; by default as the
-    weights say.
-    """
-    model: InputSettings = field(default_factory=InputSettings)
-    pictures: Annotated[PictureSettings, tyro.conf.arg(name="data")] = field(default_factory=PictureSettings)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,11 +14,9 @@ from rich.console import Console
 
 from pellucid.cli.figures import check_out, write_figure
 from pellucid.cli.look_text import print_channel, print_layer, print_strip, print_unit
-from pellucid.cli.run_or_network import open_called, read_network_call
+from pellucid.cli.run_or_network import NetworkCall, open_called, read_network_call
 from pellucid.data.decode import header, load_picture
-from pellucid.data.settings import PictureSettings
 from pellucid.inspection.looking import Looking
-from pellucid.recipes.fitting import InputSettings
 from pellucid.runs.log import json_text
 from pellucid.types.address import Address
 from pellucid.types.data_info import Preprocessing
@@ -39,10 +37,8 @@ Example: pellucid look resnet18 "layer4.1.conv2[37, 5, 6]" --image cat.jpg
 Seen = tuple[LayerLook, ...] | LayerLook | ChannelLook | UnitLook
 
 
-@dataclass(frozen=True)
-class Call:
-    what: Annotated[str, tyro.conf.Positional]
-    """A run folder, or the name of a recipe or network."""
+@dataclass(frozen=True, kw_only=True)
+class Call(NetworkCall):
     address: Annotated[str, tyro.conf.Positional] = ""
     """Where to look: a layer, layer1.0.conv1; an operation, layer1.0:add; a channel of it, layer1.0.conv1[3];
     one unit, layer1.0.conv1[3, 5, 6]. By default the whole network.
@@ -51,16 +47,8 @@ class Call:
     """The picture to look with."""
     out: Path | None = None
     """Draw it into this file: .html, .png or .json. By default it is printed."""
-    weights: str = ""
-    """For a recipe or network: a file of weights, or published ones by name, torchvision/NAME[.WEIGHTS] or
-    timm/NAME[.TAG]. Without any the network is as it begins, untrained.
-    """
-    classes: Path | None = None
-    """A file with the names of its classes; by default as the weights say. Only their number matters here."""
     json: bool = False
     """Print the numbers as JSON."""
-    model: InputSettings = field(default_factory=InputSettings)
-    pictures: Annotated[PictureSettings, tyro.conf.arg(name="data")] = field(default_factory=PictureSettings)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Annotated, TypeVar
+
+import tyro
 
 from pellucid.cli.arguments import parse
 from pellucid.data.classes import read_classes
@@ -17,22 +19,25 @@ from pellucid.recipes.opened import OpenedNetwork, is_run, open_network
 from pellucid.types.errors import InputError
 
 
-class NetworkCall(Protocol):
+@dataclass(frozen=True, kw_only=True)
+class NetworkCall:
     """What such a command is asked: which network, with which weights, and how it sees pictures."""
 
-    @property
-    def what(self) -> str: ...
-    @property
-    def weights(self) -> str: ...
-    @property
-    def classes(self) -> Path | None: ...
-    @property
-    def model(self) -> InputSettings: ...
-    @property
-    def pictures(self) -> PictureSettings: ...
+    what: Annotated[str, tyro.conf.Positional]
+    """A run folder, or the name of a recipe or network."""
+    weights: str = ""
+    """For a recipe or network: a file of weights, or published ones by name, torchvision/NAME[.WEIGHTS] or
+    timm/NAME[.TAG]. Without any the network is as it begins, untrained.
+    """
+    classes: Path | None = None
+    """A file with the names of its classes, one a line, in the order of its outputs; by default as the
+    weights say.
+    """
+    model: InputSettings = field(default_factory=InputSettings)
+    pictures: Annotated[PictureSettings, tyro.conf.arg(name="data")] = field(default_factory=PictureSettings)
 
 
-C = TypeVar("C", bound=Any)
+C = TypeVar("C", bound=NetworkCall)
 
 
 def read_network_call(kind: type[C], arguments: Sequence[str], *, command: str, about: str) -> C:
@@ -52,13 +57,28 @@ def read_network_call(kind: type[C], arguments: Sequence[str], *, command: str, 
 
 def open_called(call: NetworkCall) -> OpenedNetwork:
     """The network that `call` names; that it is not trained is said."""
+    return tell(_opened(call))
+
+
+def open_trained(call: NetworkCall) -> OpenedNetwork:
+    """The network that `call` names. Raises `InputError` for one without trained weights."""
+    network = _opened(call)
+    if not network.trained:
+        raise InputError(
+            f"{call.what} has no trained weights of its own; give --weights FILE, or a run folder"
+        )
+    return network
+
+
+def _opened(call: NetworkCall) -> OpenedNetwork:
     if is_run(call.what):
         return open_network(call.what)
-    classes = class_names(call.classes)
-    return tell(
-        open_network(
-            call.what, weights=call.weights, classes=classes, model=call.model, pictures=call.pictures
-        )
+    return open_network(
+        call.what,
+        weights=call.weights,
+        classes=class_names(call.classes),
+        model=call.model,
+        pictures=call.pictures,
     )
 
 

@@ -62,7 +62,7 @@ def test_two_checkpoints(run: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
         ("similarity {run} --layers c9", "no layer is called 'c9'"),
         ("similarity {run} --weights x.pt", "leave --weights"),
         ("similarity {run} --most 3", "four pictures"),
-        ("similarity {run} resnet18", "no trained weights"),
+        ("similarity {run} resnet19", "no recipe or model is called 'resnet19'"),
     ],
 )
 def test_mistakes_are_told_in_a_line(

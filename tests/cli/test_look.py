@@ -34,7 +34,7 @@ def test_from_the_network_down_to_a_unit(picture: str, capsys: pytest.CaptureFix
         assert look(address, "--image", picture) == 0
         said = capsys.readouterr()
         assert all(word in said.out for word in words), said.out
-        assert "untrained" in said.err
+        assert "not trained" in said.err
 
 
 @pytest.mark.parametrize("ending", [".html", ".png", ".json"])
@@ -54,7 +54,7 @@ def test_it_is_drawn(ending: str, picture: str, tmp_path: Path, capsys: pytest.C
         (["layer1.0[99]"], "has 16 channels, 0 to 15; got channel 99"),
         (["layer1.0[1,2,3,4]"], "[channel, row, column] was expected"),
         (["fc[1, 2]"], "closest"),
-        (["layer1.0", "--out", "map.gif"], ".html, .png or .json"),
+        (["layer1.0", "--out", "map.gif"], ".png, .html or .json"),
         (["a b"], "expected an address like"),
     ],
 )

@@ -15,13 +15,13 @@ from pellucid.explain.layers import layers_of
 from pellucid.explain.looking import look
 from pellucid.explain.target import class_logit, likeliest
 from pellucid.explain.target_detection import detection
-from pellucid.inspection.grid import Grid, grid_of
+from pellucid.inspection.layout import Layout
 from pellucid.types.errors import InputError
 
 EXPECTED = {
     "torchvision/resnet18": ("layer4", "2 × 3"),
     "torchvision/squeezenet1_0": ("features", "3 × 5"),
-    "torchvision/densenet121": ("features", "2 × 3"),
+    "torchvision/densenet121": (":relu", "2 × 3"),  # its last rectifier is a function
     "torchvision/mobilenet_v3_small": ("features", "2 × 3"),
     "torchvision/convnext_tiny": ("features", "2 × 3"),
     "torchvision/swin_t": ("norm", "2 × 3"),
@@ -31,6 +31,12 @@ EXPECTED = {
     "timm/vit_small_patch16_dinov3": ("norm", "4 × 6 tokens after 5 further"),  # averages its patches
     "timm/swin_tiny_patch4_window7_224": ("norm", "2 × 3"),
 }
+
+
+def said(layout: Layout) -> str:
+    rows, columns = layout.grid
+    before = f" tokens after {layout.prefix} further" if layout.tokens else ""
+    return f"{rows} × {columns}{before}"
 
 
 def network(name: str) -> nn.Module:
@@ -49,7 +55,7 @@ def test_the_layer_is_chosen(name: str) -> None:
         if isinstance(layer, nn.Linear):  # some heads begin at zero, on which nothing depends
             nn.init.normal_(layer.weight, std=0.05)
     seen = look(model, torch.randn(1, 3, 64, 96))
-    assert (seen.layers[0].address, str(seen.layers[0].grid)) == EXPECTED[name]
+    assert (seen.layers[0].address, said(seen.layers[0].layout)) == EXPECTED[name]
     assert seen.activations[0].shape == seen.gradients[0].shape
     assert bool(seen.gradients[0].flatten(1).any(1).all())
 
@@ -67,43 +73,18 @@ def test_tokens_lie_row_by_row(vit: nn.Module, pictures: Tensor) -> None:
     torch.testing.assert_close(seen.activations[0], patches.detach())
     maps = seen.activations[0]
     whole = torch.cat([torch.zeros(3, 1, 16), maps.flatten(2).transpose(1, 2)], 1)
-    grid = seen.layers[0].grid
-    torch.testing.assert_close(grid.values(grid.maps(whole), whole), whole)
-
-
-@pytest.mark.parametrize(
-    ("shape", "picture", "expected"),
-    [
-        ((1, 512, 7, 7), (224, 224), Grid("channels first", (7, 7))),
-        ((1, 7, 7, 768), (224, 224), Grid("channels last", (7, 7))),
-        ((1, 8, 3, 8), (48, 128), Grid("channels first", (3, 8))),
-        ((1, 3, 8, 8), (48, 128), Grid("channels last", (3, 8))),
-        ((1, 20, 4, 22), (28, 100), Grid("channels first", (4, 22))),  # unpadded convolutions
-        ((1, 512, 1, 1), (224, 224), None),
-        ((1, 12, 197, 64), (224, 224), None),  # heads, tokens, channels
-        ((1, 1000), (224, 224), None),
-        ((1, 1, 768), (224, 224), None),
-    ],
-)
-def test_maps_are_told_from_shapes(shape, picture, expected) -> None:
-    assert grid_of(shape, picture) == expected
-
-
-def test_tokens_that_fit_no_map_are_refused() -> None:
-    made = [(1, 64, 16, 16), (1, 768, 14, 14)]
-    assert grid_of((1, 197, 768), (224, 224), made) == Grid("tokens", (14, 14), 1)
-    with pytest.raises(InputError, match="fit none of the maps"):
-        grid_of((1, 150, 768), (224, 224), made)
-    with pytest.raises(InputError, match="no map"):
-        grid_of((1, 197, 768), (224, 224))
+    layout = seen.layers[0].layout
+    torch.testing.assert_close(layout.values(layout.maps(whole), whole), whole)
 
 
 def test_a_layer_that_is_no_map_is_refused_with_another(averaged: nn.Module, pictures: Tensor) -> None:
-    with pytest.raises(InputError, match=r"fc gives 5 for a picture.*body is the last layer that is a map"):
+    with pytest.raises(
+        InputError, match=r"fc gives 5 channels without.*body is the last layer that is a map"
+    ):
         grad_cam(averaged, pictures, layer="fc")
-    with pytest.raises(InputError, match="no layer is called 'boddy'; did you mean 'body"):
+    with pytest.raises(InputError, match="no layer or operation is called 'boddy'; did you mean 'body"):
         grad_cam(averaged, pictures, layer="boddy")
-    with pytest.raises(InputError, match="relu#2 gives no tensor"):
+    with pytest.raises(InputError, match=r"relu ran 2 times: #0 to #1; got relu#2"):
         grad_cam(averaged, pictures, layer="relu#2")
     with pytest.raises(InputError, match="has no layer that is still a map"):
         grad_cam(nn.Sequential(nn.Flatten(), nn.Linear(768, 3)), pictures)
@@ -162,6 +143,6 @@ def test_segmentation_s_dict_of_outputs(pictures: Tensor) -> None:
             return {"out": y, "aux": -y}
 
     found = grad_cam(Segments(), pictures)
-    assert found.layers == ("body",)  # the head gives the classes' scores
+    assert found.layers == (":relu",)  # the head gives the classes' scores
     assert all("where it is said" in target for target in found.targets)
     assert "'out' is taken for its answer" in found.notes[0]

@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from pellucid.inspection.capture import capture
-from pellucid.inspection.positions import channel_dimension
 from pellucid.inspection.strongest import strongest
 from pellucid.types.batch import Batch
 from pellucid.types.errors import InputError
@@ -76,22 +75,36 @@ def test_fewer_pictures_than_asked_and_none(model: nn.Module) -> None:
         strongest(model, ["7"], batches(3, 2))
 
 
-@pytest.mark.parametrize(
-    ("shape", "picture", "dimension"),
-    [
-        ((2, 9), (8, 8), 1),
-        ((2, 65, 12), (8, 8), 2),
-        ((2, 12, 7, 7), (224, 224), 1),
-        ((2, 7, 7, 12), (224, 224), 3),
-        ((2, 7, 7, 7), (224, 224), 1),
-        ((2, 7, 14, 30), (224, 448), 3),
-        ((2, 30, 7, 14), (220, 448), 1),
-    ],
-)
-def test_where_channels_are(shape: tuple[int, ...], picture: tuple[int, int], dimension: int) -> None:
-    assert channel_dimension(shape, picture) == dimension
+def test_channels_are_where_the_network_keeps_them() -> None:
+    """Maps of windows with as many places as channels: their shapes say nothing, the flow of data does."""
+    torch.manual_seed(0)
+
+    class Last(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.dense = nn.Conv2d(3, 4, 4, 4), nn.Linear(4, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.dense(self.conv(x).permute(0, 2, 3, 1)).mean((1, 2))
+
+    model, (whole,) = Last(), batches(6, 6)
+    found = strongest(model, ["dense"], [whole], k=1)["dense"]
+    expected = model.dense(model.conv(whole.inputs).permute(0, 2, 3, 1)).amax((1, 2)).max(0)
+    torch.testing.assert_close(found.values[:, 0], expected.values.detach())
+    assert found.indices[:, 0].tolist() == (3 * expected.indices).tolist()
 
 
-def test_clips_are_refused() -> None:
-    with pytest.raises(InputError, match="tokens"):
-        channel_dimension((1, 2, 3, 4, 5), (8, 8))
+def test_pieces_of_pictures_are_refused() -> None:
+    """Windows stand in the batch's place: their vectors are no picture's."""
+
+    class Windows(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.dense = nn.Conv2d(3, 5, 1), nn.Linear(5, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            pieces = self.conv(x).reshape(-1, 5, 2, 8, 2, 8).permute(0, 2, 4, 3, 5, 1).reshape(-1, 64, 5)
+            return self.dense(pieces).reshape(len(x), -1).mean(1, keepdim=True)
+
+    with pytest.raises(InputError, match="pieces of pictures"):
+        strongest(Windows(), ["dense"], batches(4, 4))

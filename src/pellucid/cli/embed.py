@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pellucid.cli.figures import check_out, write_figure
-from pellucid.cli.run_or_network import open_network, open_seen, read_network_call
+from pellucid.cli.run_or_network import NetworkCall, open_called, read_network_call
 from pellucid.data.loading import Pipeline, evaluation_batches
-from pellucid.data.settings import PictureSettings
 from pellucid.data.subset import spread
 from pellucid.inspection.features import features, last_features
 from pellucid.inspection.projection import Projection, project
-from pellucid.recipes.fitting import InputSettings
+from pellucid.recipes.opened import open_seen
 from pellucid.types.batch import Batch
 from pellucid.views.embedding import embedding_map
 
@@ -35,20 +34,10 @@ Example: pellucid embed resnet18 layer3 --weights torchvision/resnet18 --data ph
 _BATCH, _SIDE = 64, 64  # pictures at a time; pixels of a picture in the page
 
 
-@dataclass(frozen=True)
-class Call:
-    what: Annotated[str, tyro.conf.Positional]
-    """A run folder, or the name of a recipe or network."""
+@dataclass(frozen=True, kw_only=True)
+class Call(NetworkCall):
     layer: Annotated[str, tyro.conf.Positional] = ""
     """Which layer, by its name in `pellucid inspect`; by default the one before the classifier."""
-    weights: str = ""
-    """For a recipe or network: a file of weights, or published ones by name, torchvision/NAME[.WEIGHTS] or
-    timm/NAME[.TAG].
-    """
-    classes: Path | None = None
-    """A file with the names of its classes, one a line, in the order of its outputs; by default as the
-    weights say.
-    """
     data: str = ""
     """A path or a name of `pellucid list datasets`; by default a run's own."""
     split: str = "test"
@@ -63,17 +52,15 @@ class Call:
     """What to write: a page (.html), a picture (.png) or the figure's data (.json); one that is there is
     replaced.
     """
-    model: InputSettings = field(default_factory=InputSettings)
-    pictures: Annotated[PictureSettings, tyro.conf.arg(name="data")] = field(default_factory=PictureSettings)
 
 
 def main(arguments: Sequence[str]) -> int:
     call = read_network_call(Call, arguments, command="embed", about=ABOUT)
     check_out(call.out)
-    network = open_network(call)
+    network = open_called(call)
     data = open_seen(network, call.data)
     source = spread(data, call.split, call.most)
-    pipeline = Pipeline(network.info.preprocessing)
+    pipeline = Pipeline(network.preprocessing)
     first = next(evaluation_batches(source, 2, pipeline, "cpu", workers=0))
     layer = call.layer or last_features(network.model, first.inputs)
     found = features(network.model, layer, evaluation_batches(source, _BATCH, pipeline, "cpu", workers=0))

@@ -12,15 +12,15 @@ import tyro
 from rich.console import Console
 
 from pellucid.cli.arguments import parse
-from pellucid.cli.run_or_network import check_says_nothing, is_run
+from pellucid.cli.run_or_network import check_says_nothing
 from pellucid.cli.tables import metrics_table
-from pellucid.cli.train import with_data
 from pellucid.data.arranged import arranged
-from pellucid.data.opening import open_data
+from pellucid.data.opening import data_at, open_data
 from pellucid.data.settings import DataSettings
 from pellucid.recipes.experiment import evaluate_on, keep_evaluation, open_run, restore
 from pellucid.recipes.fitting import InputSettings, sized_for
 from pellucid.recipes.general import find_recipe
+from pellucid.recipes.opened import is_run
 from pellucid.recipes.recipe import prepare
 from pellucid.runs.log import json_text
 from pellucid.training.processes import Processes, join_processes
@@ -89,7 +89,7 @@ def _of_run(call: Call, processes: Processes) -> Evaluation:
     model, step = restore(opened.folder, opened.recipe, opened.info, processes)
     settings = opened.recipe.data
     if call.data:
-        settings = replace(with_data(settings, call.data), folds=0, fold=0)
+        settings = replace(data_at(settings, call.data), folds=0, fold=0)
     data = open_data(sized_for(settings, opened.info.preprocessing))
     if not call.data and data.info.fingerprint != opened.info.fingerprint:
         raise InputError(
@@ -124,7 +124,7 @@ def _of_network(call: Call, processes: Processes) -> Evaluation:
         replace(
             recipe,
             model=replace(recipe.model, weights=weights, classifier="keep", **asdict(call.model)),
-            data=with_data(call.settings, call.data),
+            data=data_at(call.settings, call.data),
             training=training,
         )
     )

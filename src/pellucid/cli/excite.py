@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +13,12 @@ import tyro
 from rich.console import Console
 
 from pellucid.cli.figures import check_out, write_figure
-from pellucid.cli.run_or_network import OpenedNetwork, open_network, open_seen, read_network_call
+from pellucid.cli.run_or_network import NetworkCall, open_called, read_network_call
 from pellucid.data.loading import Pipeline, evaluation_batches
-from pellucid.data.settings import PictureSettings
 from pellucid.data.source import Data
 from pellucid.inspection.strongest import Strongest, strongest
 from pellucid.ops.normalisation import normalised
-from pellucid.recipes.fitting import InputSettings
+from pellucid.recipes.opened import OpenedNetwork, open_seen
 from pellucid.synthesis.excite import QUICK, Ascent, ascend
 from pellucid.synthesis.objective import check_index, exciting
 from pellucid.types.address import Address
@@ -40,21 +39,11 @@ Example: pellucid excite resnet50 "layer4[37]" --weights torchvision/resnet50 --
 _CHANNELS, _BATCH = 30, 32  # channels on a layer's sheet; pictures at a time
 
 
-@dataclass(frozen=True)
-class Call:
-    what: Annotated[str, tyro.conf.Positional]
-    """A run folder, or the name of a recipe or network."""
+@dataclass(frozen=True, kw_only=True)
+class Call(NetworkCall):
     address: Annotated[str, tyro.conf.Positional]
     """What to excite: layer4.1.conv2 (with --data: each of its channels), layer4.1.conv2[37] a channel,
     layer4.1.conv2[37, 5, 6] a unit, [340] or the name of a class an output.
-    """
-    weights: str = ""
-    """For a recipe or network: a file of weights, or published ones by name, torchvision/NAME[.WEIGHTS] or
-    timm/NAME[.TAG].
-    """
-    classes: Path | None = None
-    """A file with the names of its classes, one a line, in the order of its outputs; by default as the
-    weights say.
     """
     data: str = ""
     """Show what excites it most in these data, too: a path or a name of `pellucid list datasets`."""
@@ -78,14 +67,12 @@ class Call:
     """What to write: a picture (.png), a page (.html) or the figure's data (.json); one that is there is
     replaced.
     """
-    model: InputSettings = field(default_factory=InputSettings)
-    pictures: Annotated[PictureSettings, tyro.conf.arg(name="data")] = field(default_factory=PictureSettings)
 
 
 def main(arguments: Sequence[str]) -> int:
     call = read_network_call(Call, arguments, command="excite", about=ABOUT)
     check_out(call.out)
-    network = open_network(call)
+    network = open_called(call)
     address = _address(call.address, network)
     console = Console(soft_wrap=True, highlight=False)
     data = open_seen(network, call.data) if call.data else None
@@ -129,7 +116,7 @@ def _made(call: Call, network: OpenedNetwork, address: Address, console: Console
     text = str(address)
     if not address.layer and address.index and address.index[0] < len(network.info.classes):
         text = f"{_plain(network.info.classes[address.index[0]])} {address}"
-    objective, preprocessing = exciting(address, text), network.info.preprocessing
+    objective, preprocessing = exciting(address, text), network.preprocessing
     with console.status("optimising") as status:
         for found in ascend(network.model, objective, preprocessing, how):
             status.update(f"step {found.step} of {how.steps}: {number(max(found.scores), 3)}")
@@ -139,7 +126,7 @@ def _made(call: Call, network: OpenedNetwork, address: Address, console: Console
 def _strongest(call: Call, network: OpenedNetwork, data: Data, address: Address) -> Strongest:
     if call.split not in data.splits:
         raise InputError(f"{data.info.name} has no split {call.split!r}; it has {', '.join(data.splits)}")
-    pipeline = Pipeline(network.info.preprocessing)
+    pipeline = Pipeline(network.preprocessing)
     batches = evaluation_batches(data.splits[call.split], _BATCH, pipeline, "cpu", workers=0)
     found = strongest(network.model, [address.layer], batches, call.top)[address.layer]
     if address.index:
@@ -187,7 +174,7 @@ def _line(network: OpenedNetwork, address: Address, made: Excitation, examples: 
     best = f"{made.target}: {number(max(made.scores), 4)} after {made.step} steps"
     if not examples:
         return best
-    inputs = normalised(made.pictures * 255, network.info.preprocessing)
+    inputs = normalised(made.pictures * 255, network.preprocessing)
     batch = Batch(inputs, torch.empty(0), torch.arange(len(inputs)))
     peak = strongest(network.model, [address.layer], [batch], 1)[address.layer].values[address.index[0], 0]
     return (

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,19 +17,15 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from pellucid.cli.method_options import read_options
-from pellucid.cli.run_or_network import open_network, read_network_call
+from pellucid.cli.run_or_network import NetworkCall, open_called, read_network_call
 from pellucid.data.decode import load_picture
-from pellucid.data.loading import normalise
-from pellucid.data.settings import PictureSettings
 from pellucid.explain import METHODS
 from pellucid.explain.faithfulness.check import judge
 from pellucid.explain.running import fitting, settle
 from pellucid.explain.target import Target, likeliest
 from pellucid.explain.target_text import parse_target
-from pellucid.recipes.fitting import InputSettings
 from pellucid.runs.atomic import write_file
 from pellucid.runs.log import json_text
-from pellucid.types.batch import Batch
 from pellucid.types.data_info import Preprocessing
 from pellucid.types.errors import InputError
 from pellucid.types.heatmap import Heatmap
@@ -48,10 +44,8 @@ Example: pellucid explain resnet50 --weights torchvision/resnet50 dog.jpg --meth
 AT_ONCE = 16  # pictures
 
 
-@dataclass(frozen=True)
-class Call:
-    what: Annotated[str, tyro.conf.Positional]
-    """A run folder, or the name of a recipe or network."""
+@dataclass(frozen=True, kw_only=True)
+class Call(NetworkCall):
     images: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Picture files."""
     method: str = "grad-cam"
@@ -70,33 +64,23 @@ class Call:
     """Whether one scale holds the maps of all pictures, or each has its own."""
     opacity: float = 0.85
     """Of the map over the picture, 0 to 1."""
-    weights: str = ""
-    """For a recipe or network: a file of weights, or published ones by name, torchvision/NAME[.WEIGHTS] or
-    timm/NAME[.TAG].
-    """
-    classes: Path | None = None
-    """A file with the names of its classes, one a line, in the order of its outputs; by default as the
-    weights say.
-    """
     check: bool = False
     """Score each map, and a random one beside it: how the network takes it when what the map points at is
     taken away, or is all there is (deletion, insertion, ROAD, infidelity).
     """
     json: bool = False
     """Print as JSON, one object a picture and method; then a picture is written only if --out is given."""
-    model: InputSettings = field(default_factory=InputSettings)
-    pictures: Annotated[PictureSettings, tyro.conf.arg(name="data")] = field(default_factory=PictureSettings)
 
 
 def main(arguments: Sequence[str]) -> int:
     call = read_network_call(Call, arguments, command="explain", about=ABOUT)
     methods = _asked(call)
     options = read_options(methods, call.option)
-    network = open_network(call)
-    classes, preprocessing = network.info.classes, network.info.preprocessing
+    network = open_called(call)
+    classes, preprocessing = network.classes, network.preprocessing
     target = parse_target(call.target, classes) if call.target else likeliest(classes)
     pictures = torch.stack([load_picture(path, preprocessing) for path in call.images])
-    inputs = normalise(Batch(pictures, torch.empty(0), torch.arange(len(pictures))), preprocessing).inputs
+    inputs = network.inputs(pictures)
     # What is wrong with the network, the pictures or the target is wrong for every method.
     settle(network.model, fitting(network.model, inputs[:1]), target)
     judged = judge(network.model, inputs, target if call.target else None) if call.check else None

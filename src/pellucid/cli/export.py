@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import torch
-import tyro
 from torch import nn
 
 from pellucid.cli.arguments import input_shape
-from pellucid.cli.run_or_network import asked_recipe, is_run, read_network_call
+from pellucid.cli.run_or_network import NetworkCall, class_names, read_network_call
 from pellucid.data.settings import PictureSettings
 from pellucid.models.export import FORMATS, Card, NotExportableError, export
 from pellucid.models.naming import build_model
@@ -21,6 +20,7 @@ from pellucid.ops.random import seed_of
 from pellucid.recipes.experiment import open_run, restore
 from pellucid.recipes.fitting import InputSettings
 from pellucid.recipes.general import find_recipe
+from pellucid.recipes.opened import is_run, recipe_for
 from pellucid.recipes.recipe import Recipe, prepare_without_data
 from pellucid.runs.atomic import write_with
 from pellucid.training.processes import ALONE
@@ -37,16 +37,10 @@ Example: pellucid export resnet50 --weights torchvision/resnet50 --format torch-
 Shape = tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Call:
-    what: Annotated[str, tyro.conf.Positional]
-    """A run folder, or the name of a recipe or network."""
+@dataclass(frozen=True, kw_only=True)
+class Call(NetworkCall):
     format: Literal["onnx", "torch-export", "safetensors"] = "onnx"
     """ONNX, for most programs; torch.export's archive, for torch alone; safetensors, the weights alone."""
-    weights: str = ""
-    """For a recipe or network: a file of weights, or published ones by name, torchvision/NAME[.WEIGHTS] or
-    timm/NAME[.TAG]; without any it is exported as it begins.
-    """
     out: Path | None = None
     """The file to write, by default NAME.onnx, NAME.pt2 or NAME.safetensors here; one that is there is
     replaced.
@@ -55,12 +49,6 @@ class Call:
     """The shape of one input, 3x224x224 say; by default what a run was trained on, or the weights say."""
     outputs: int = 1000
     """How many numbers a network without weights gives."""
-    classes: Path | None = None
-    """A file with the names of its classes, one a line, in the order of its outputs; by default as the
-    weights say.
-    """
-    model: InputSettings = field(default_factory=InputSettings)
-    pictures: Annotated[PictureSettings, tyro.conf.arg(name="data")] = field(default_factory=PictureSettings)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -94,8 +82,8 @@ def _of_network(call: Call) -> tuple[nn.Module, Shape, Card]:
         return _untrained(call, recipe)
     if call.input and call.pictures.size is None:
         call = replace(call, pictures=replace(call.pictures, size=input_shape(call.input)[-1]))
-    recipe, classes = asked_recipe(call)
-    model, info = prepare_without_data(recipe, classes)
+    recipe = recipe_for(call.what, call.weights, call.model, call.pictures)
+    model, info = prepare_without_data(recipe, class_names(call.classes))
     return model, *_described(call, recipe.model.name, info)
 
 

@@ -16,13 +16,13 @@ from rich.console import Console
 from rich.table import Table
 
 from pellucid.cli.arguments import input_shape, parse
-from pellucid.cli.run_or_network import is_run
 from pellucid.inspection.graph import graph_of
 from pellucid.inspection.layer_table import Field, LayerTable, Row, Shape, in_short, table_of
 from pellucid.inspection.timing import time_calls
 from pellucid.inspection.trace import Trace, trace
 from pellucid.models.naming import build_model, build_on_meta, source_of
 from pellucid.recipes.experiment import open_run
+from pellucid.recipes.opened import is_run
 from pellucid.runs.atomic import write_file
 from pellucid.runs.log import json_text
 from pellucid.types.errors import InputError

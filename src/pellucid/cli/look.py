@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import torch
 import tyro
 from rich.console import Console
 
+from pellucid.cli.figures import check_out, write_figure
 from pellucid.cli.look_text import print_channel, print_layer, print_strip, print_unit
-from pellucid.cli.run_or_network import asked_recipe, is_run, read_network_call
+from pellucid.cli.run_or_network import NetworkCall, open_called, read_network_call
 from pellucid.data.decode import header, load_picture
-from pellucid.data.loading import normalise
-from pellucid.data.settings import PictureSettings
 from pellucid.inspection.looking import Looking
-from pellucid.recipes.experiment import open_run, restore
-from pellucid.recipes.fitting import InputSettings
-from pellucid.recipes.recipe import prepare_untrained, prepare_without_data
-from pellucid.runs.atomic import write_file
 from pellucid.runs.log import json_text
-from pellucid.training.processes import ALONE
 from pellucid.types.address import Address
-from pellucid.types.batch import Batch
 from pellucid.types.data_info import Preprocessing
 from pellucid.types.errors import InputError
 from pellucid.types.look import ChannelLook, LayerLook, UnitLook
@@ -45,10 +37,8 @@ Example: pellucid look resnet18 "layer4.1.conv2[37, 5, 6]" --image cat.jpg
 Seen = tuple[LayerLook, ...] | LayerLook | ChannelLook | UnitLook
 
 
-@dataclass(frozen=True)
-class Call:
-    what: Annotated[str, tyro.conf.Positional]
-    """A run folder, or the name of a recipe or network."""
+@dataclass(frozen=True, kw_only=True)
+class Call(NetworkCall):
     address: Annotated[str, tyro.conf.Positional] = ""
     """Where to look: a layer, layer1.0.conv1; an operation, layer1.0:add; a channel of it, layer1.0.conv1[3];
     one unit, layer1.0.conv1[3, 5, 6]. By default the whole network.
@@ -57,54 +47,31 @@ class Call:
     """The picture to look with."""
     out: Path | None = None
     """Draw it into this file: .html, .png or .json. By default it is printed."""
-    weights: str = ""
-    """For a recipe or network: a file of weights, or published ones by name, torchvision/NAME[.WEIGHTS] or
-    timm/NAME[.TAG]. Without any the network is as it begins, untrained.
-    """
-    classes: Path | None = None
-    """A file with the names of its classes; by default as the weights say. Only their number matters here."""
     json: bool = False
     """Print the numbers as JSON."""
-    model: InputSettings = field(default_factory=InputSettings)
-    pictures: Annotated[PictureSettings, tyro.conf.arg(name="data")] = field(default_factory=PictureSettings)
 
 
 def main(arguments: Sequence[str]) -> int:
     call = read_network_call(Call, arguments, command="look", about=ABOUT)
     if call.image is None:
         raise InputError("name a picture to look with: --image FILE")
-    if call.out is not None and call.out.suffix not in (".html", ".png", ".json"):
-        raise InputError(f"--out writes a .html, .png or .json file; got {call.out}")
+    if call.out is not None:
+        check_out(call.out)
     address = Address.parse(call.address)
-    model, preprocessing = _network(call)
+    network = open_called(call)
+    preprocessing = network.preprocessing
     _check_channels(call.image, preprocessing)
     stored = load_picture(call.image, preprocessing)
-    batch = normalise(Batch(stored[None], torch.empty(0), torch.arange(1)), preprocessing)
-    looking = Looking(model, batch.inputs, channels=preprocessing.channels)
+    looking = Looking(network.model, network.inputs(stored[None]), channels=preprocessing.channels)
     seen = _seen(looking, call.address, address)
     if call.out is not None:
-        _write(_figure(stored.numpy(), seen, call.what), call.out)
+        write_figure(_figure(stored.numpy(), seen, call.what), call.out)
+        print(f"written: {call.out}", file=sys.stderr if call.json else sys.stdout)
     if call.json:
         print(json_text(_numbers(seen), indent=1))
     elif call.out is None:
         _print(seen, call.what)
     return 0
-
-
-def _network(call: Call) -> tuple[torch.nn.Module, Preprocessing]:
-    if is_run(call.what):
-        opened = open_run(Path(call.what))
-        if len(opened.info.shape) != 3:
-            raise InputError(f"{call.what} was trained on a table, not on pictures")
-        model, _ = restore(opened.folder, opened.recipe, opened.info, ALONE)
-        size = opened.info.preprocessing.size or (opened.info.shape[1], opened.info.shape[2])
-        return model, replace(opened.info.preprocessing, size=size)
-    recipe, classes = asked_recipe(call)
-    if recipe.model.weights:
-        model, info = prepare_without_data(recipe, classes)
-        return model, info.preprocessing
-    print(f"pellucid: {call.what} is untrained: no --weights were given", file=sys.stderr)
-    return prepare_untrained(recipe)
 
 
 def _check_channels(image: Path, preprocessing: Preprocessing) -> None:
@@ -153,16 +120,6 @@ def _print(seen: Seen, what: str) -> None:
             print_unit(console, seen)
         case _:
             print_strip(console, seen, what)
-
-
-def _write(figure: Figure, path: Path) -> None:
-    if path.suffix == ".html":
-        write_file(path, figure.to_html().encode())
-    elif path.suffix == ".json":
-        write_file(path, json_text(figure.to_dict(), indent=1).encode())
-    else:
-        write_file(path, figure._repr_png_())
-    print(f"written to {path}")
 
 
 def _numbers(seen: Seen) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,12 +13,10 @@ import torch
 import tyro
 from torch import Tensor
 
-from pellucid.cli.run_or_network import open_network, read_network_call
+from pellucid.cli.run_or_network import NetworkCall, open_trained, read_network_call
 from pellucid.data.decode import load_picture
 from pellucid.data.loading import normalise
-from pellucid.data.settings import PictureSettings
 from pellucid.inspection.modes import evaluation_mode
-from pellucid.recipes.fitting import InputSettings
 from pellucid.runs.atomic import write_file
 from pellucid.types.batch import Batch
 from pellucid.types.data_info import Preprocessing
@@ -38,33 +36,21 @@ Example: pellucid predict runs/camvid-unet street.png --out masks/
 _AT_ONCE = 16  # pictures of one size that go through the network together
 
 
-@dataclass(frozen=True)
-class Call:
-    what: Annotated[str, tyro.conf.Positional]
-    """A run folder, or the name of a recipe or network."""
+@dataclass(frozen=True, kw_only=True)
+class Call(NetworkCall):
     images: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Picture files."""
-    weights: str = ""
-    """For a recipe or network: a file of weights, or published ones by name, torchvision/NAME[.WEIGHTS] or
-    timm/NAME[.TAG].
-    """
-    classes: Path | None = None
-    """A file with the names of its classes, one a line, in the order of its outputs; by default as the
-    weights say.
-    """
     json: bool = False
     """Print as JSON, one object a picture."""
     out: Path | None = None
     """The folder for answers that are pictures, such as label maps; by default beside each picture."""
-    model: InputSettings = field(default_factory=InputSettings)
-    pictures: Annotated[PictureSettings, tyro.conf.arg(name="data")] = field(default_factory=PictureSettings)
 
 
 def main(arguments: Sequence[str]) -> int:
     call = read_network_call(Call, arguments, command="predict", about=ABOUT)
     if not call.images:
         raise InputError("name at least one picture: pellucid predict RUN IMAGE…")
-    network = open_network(call)
+    network = open_trained(call)
     model, task, preprocessing = network.model, network.task, network.info.preprocessing
     told = 0
     with evaluation_mode(model), torch.inference_mode():

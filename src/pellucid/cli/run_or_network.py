@@ -1,46 +1,43 @@
-"""What a command that takes a run takes as well: a recipe or network, with trained weights."""
+"""What a command that takes a run takes as well: a recipe or network."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Annotated, TypeVar
 
-from torch import nn
+import tyro
 
 from pellucid.cli.arguments import parse
-from pellucid.cli.train import with_data
 from pellucid.data.classes import read_classes
-from pellucid.data.opening import open_data
-from pellucid.data.settings import DataSettings, PictureSettings
-from pellucid.data.source import Data
-from pellucid.recipes.experiment import open_run, restore
-from pellucid.recipes.fitting import InputSettings, sized_for
+from pellucid.data.settings import PictureSettings
+from pellucid.recipes.fitting import InputSettings
 from pellucid.recipes.general import find_recipe
-from pellucid.recipes.recipe import Recipe, prepare_without_data
-from pellucid.tasks.task import Task
-from pellucid.training.processes import ALONE
-from pellucid.types.data_info import DataInfo
+from pellucid.recipes.opened import OpenedNetwork, is_run, open_network
 from pellucid.types.errors import InputError
 
 
-class NetworkCall(Protocol):
+@dataclass(frozen=True, kw_only=True)
+class NetworkCall:
     """What such a command is asked: which network, with which weights, and how it sees pictures."""
 
-    @property
-    def what(self) -> str: ...
-    @property
-    def weights(self) -> str: ...
-    @property
-    def classes(self) -> Path | None: ...
-    @property
-    def model(self) -> InputSettings: ...
-    @property
-    def pictures(self) -> PictureSettings: ...
+    what: Annotated[str, tyro.conf.Positional]
+    """A run folder, or the name of a recipe or network."""
+    weights: str = ""
+    """For a recipe or network: a file of weights, or published ones by name, torchvision/NAME[.WEIGHTS] or
+    timm/NAME[.TAG]. Without any the network is as it begins, untrained.
+    """
+    classes: Path | None = None
+    """A file with the names of its classes, one a line, in the order of its outputs; by default as the
+    weights say.
+    """
+    model: InputSettings = field(default_factory=InputSettings)
+    pictures: Annotated[PictureSettings, tyro.conf.arg(name="data")] = field(default_factory=PictureSettings)
 
 
-C = TypeVar("C", bound=Any)
+C = TypeVar("C", bound=NetworkCall)
 
 
 def read_network_call(kind: type[C], arguments: Sequence[str], *, command: str, about: str) -> C:
@@ -58,61 +55,43 @@ def read_network_call(kind: type[C], arguments: Sequence[str], *, command: str, 
     return parse(kind, arguments, command=command, about=about, default=default)
 
 
-def asked_recipe(call: NetworkCall) -> tuple[Recipe, tuple[str, ...]]:
-    """The recipe of the network, with its weights and pictures as `call` says, and the classes it names."""
-    recipe = find_recipe(call.what)
-    weights = call.weights or recipe.model.weights
-    settings = replace(recipe.model, weights=weights, classifier="keep", **asdict(call.model))
-    recipe = replace(recipe, model=settings, data=replace(recipe.data, **asdict(call.pictures)))
-    return recipe, read_classes(call.classes).names if call.classes else ()
+def open_called(call: NetworkCall) -> OpenedNetwork:
+    """The network that `call` names; that it is not trained is said."""
+    return tell(_opened(call))
 
 
-@dataclass(frozen=True)
-class OpenedNetwork:
-    """A trained network for pictures: what it is asked to do, what it knows (`info`, with how it sees
-    pictures and of which size), and which data are its own.
-    """
-
-    model: nn.Module
-    task: Task
-    info: DataInfo
-    data: DataSettings
-
-
-def open_network(call: NetworkCall) -> OpenedNetwork:
-    """The network that `call` names, with its weights. Raises `InputError` for one that was trained on a
-    table.
-    """
-    if not is_run(call.what):
-        recipe, classes = asked_recipe(call)
-        model, info = prepare_without_data(recipe, classes)
-        return OpenedNetwork(model, recipe.task.build(info), info, recipe.data)
-    opened = open_run(Path(call.what))
-    if len(opened.info.shape) != 3:
-        raise InputError(f"{call.what} was trained on a table, not on pictures")
-    model, _ = restore(opened.folder, opened.recipe, opened.info, ALONE)
-    info = opened.info
-    if not info.label_maps:  # networks that map every pixel take pictures of any size
-        size = info.preprocessing.size or (info.shape[1], info.shape[2])
-        info = replace(info, preprocessing=replace(info.preprocessing, size=size))
-    return OpenedNetwork(model, opened.recipe.task.build(info), info, opened.recipe.data)
-
-
-def open_seen(network: OpenedNetwork, given: str) -> Data:
-    """The data set `given` (a path or a name), or the network's own, as the network sees pictures."""
-    settings = replace(with_data(network.data, given), folds=0, fold=0) if given else network.data
-    data = open_data(sized_for(settings, network.info.preprocessing))
-    if data.info.shape[:1] != network.info.shape[:1] or len(data.info.shape) != 3:
+def open_trained(call: NetworkCall) -> OpenedNetwork:
+    """The network that `call` names. Raises `InputError` for one without trained weights."""
+    network = _opened(call)
+    if not network.trained:
         raise InputError(
-            f"{data.info.name} does not fit the network: inputs of shape {data.info.shape}, "
-            f"where it knows {network.info.shape}"
+            f"{call.what} has no trained weights of its own; give --weights FILE, or a run folder"
         )
-    return replace(data, info=replace(data.info, preprocessing=network.info.preprocessing))
+    return network
 
 
-def is_run(what: str) -> bool:
-    """Whether `what` is the folder of a run, not the name of a recipe or network."""
-    return (Path(what) / "run.json").exists()
+def _opened(call: NetworkCall) -> OpenedNetwork:
+    if is_run(call.what):
+        return open_network(call.what)
+    return open_network(
+        call.what,
+        weights=call.weights,
+        classes=class_names(call.classes),
+        model=call.model,
+        pictures=call.pictures,
+    )
+
+
+def tell(network: OpenedNetwork) -> OpenedNetwork:
+    """The network; that it is not trained is said."""
+    if not network.trained:
+        print(f"note: {network.name} is {'; '.join(network.notes)}", file=sys.stderr)
+    return network
+
+
+def class_names(path: Path | None) -> tuple[str, ...]:
+    """What --classes says."""
+    return read_classes(path).names if path else ()
 
 
 def check_says_nothing(run: str, weights: str, model: InputSettings, pictures: PictureSettings) -> None:

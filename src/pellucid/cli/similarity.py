@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,17 +14,15 @@ from rich.console import Console
 
 from pellucid.cli.arguments import parse
 from pellucid.cli.figures import check_out, write_figure
-from pellucid.cli.run_or_network import OpenedNetwork, is_run, open_network, open_seen
+from pellucid.cli.run_or_network import class_names, tell
 from pellucid.cli.tables import contents_table
 from pellucid.data.loading import Pipeline, evaluation_batches
-from pellucid.data.settings import PictureSettings
 from pellucid.data.source import Data
 from pellucid.data.subset import spread
 from pellucid.inspection.features import feature_layers
 from pellucid.inspection.similarity import Side, Similarity, compare_layers
 from pellucid.models.weights import load_state
-from pellucid.recipes.fitting import InputSettings
-from pellucid.recipes.general import find_recipe
+from pellucid.recipes.opened import OpenedNetwork, is_run, open_network, open_seen
 from pellucid.runs import checkpoint as checkpoints
 from pellucid.runs.folder import RunFolder
 from pellucid.runs.log import json_text
@@ -80,17 +78,6 @@ class Call:
     """Print all numbers as JSON."""
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """One of the two as a `NetworkCall`."""
-
-    what: str
-    weights: str
-    classes: Path | None
-    model: InputSettings = field(default_factory=InputSettings)
-    pictures: PictureSettings = field(default_factory=PictureSettings)
-
-
 def main(arguments: Sequence[str]) -> int:
     call = parse(Call, arguments, command="similarity", about=ABOUT)
     check_out(call.out)
@@ -127,12 +114,10 @@ def _open(
     what: str, weights: str, classes: Path | None, checkpoint: Literal["best", "last"]
 ) -> OpenedNetwork:
     if not is_run(what):
-        recipe = find_recipe(what)
-        settings, pictures = InputSettings.of(recipe.model), PictureSettings.of(recipe.data)
-        return open_network(_Asked(what, weights, classes, settings, pictures))
+        return tell(open_network(what, weights=weights, classes=class_names(classes)))
     if weights:
         raise InputError(f"{what} is a run and has its own weights; leave --weights and --other-weights out")
-    network = open_network(_Asked(what, "", None))
+    network = open_network(what)
     if checkpoint == "last":
         found, _ = checkpoints.load_newest(RunFolder.open(Path(what)).checkpoints, "last")
         if found is None:
@@ -142,7 +127,7 @@ def _open(
 
 
 def _side(network: OpenedNetwork, data: Data, call: Call, layers: Sequence[str]) -> Side:
-    source, pipeline = spread(data, call.split, call.most), Pipeline(network.info.preprocessing)
+    source, pipeline = spread(data, call.split, call.most), Pipeline(network.preprocessing)
     first = next(evaluation_batches(source, 2, pipeline, "cpu", workers=0))
     chosen = tuple(layers) or feature_layers(network.model, first.inputs)
     return Side(network.model, chosen, evaluation_batches(source, _BATCH, pipeline, "cpu", workers=0))

@@ -17,7 +17,7 @@ from rich.console import Console
 from pellucid.cli.arguments import parse
 from pellucid.cli.progress import follow
 from pellucid.cli.tables import metrics_table
-from pellucid.data.settings import DataSettings
+from pellucid.data.opening import data_at
 from pellucid.models.published import is_published
 from pellucid.recipes.experiment import run_recipe
 from pellucid.recipes.general import find_recipe
@@ -66,7 +66,7 @@ def read_call(arguments: Sequence[str]) -> Call:
     if call.resume and call.out is None:
         raise InputError("--resume needs --out RUN, the run to go on with")
     recipe = replace(
-        call.recipe, data=with_data(call.recipe.data, call.data), model=with_paths(call.recipe.model)
+        call.recipe, data=data_at(call.recipe.data, call.data), model=with_paths(call.recipe.model)
     )
     return replace(call, recipe=recipe)
 
@@ -81,16 +81,6 @@ def with_paths(settings: ModelSettings) -> ModelSettings:
 def with_path(weights: str) -> str:
     """A whole path for a file of weights; a published name as it is."""
     return weights if is_published(weights) else str(Path(weights).resolve())
-
-
-def with_data(settings: DataSettings, given: str) -> DataSettings:
-    """`settings` with what --data says: a path if there is one by that name, else a named set."""
-    if not given:
-        return settings if settings.path is None else replace(settings, path=settings.path.resolve())
-    path = Path(given)
-    if path.exists() or "/" in given:
-        return replace(settings, path=path.resolve())
-    return replace(settings, name=given, path=None)
 
 
 def train(recipe: Recipe, path: Path, console: Console, *, resume: bool, command: Sequence[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from pellucid.data import DATASETS
@@ -100,3 +101,13 @@ def _is_home_of(name: str, path: Path) -> bool:
 
     places = {each: known.place for sets in (vision.SETS, mask_sets.SETS) for each, known in sets.items()}
     return name in places and (path / places[name]).exists()
+
+
+def data_at(settings: DataSettings, given: str) -> DataSettings:
+    """`settings` with what --data says: a path if there is one by that name, else a named set."""
+    if not given:
+        return settings if settings.path is None else replace(settings, path=settings.path.resolve())
+    path = Path(given)
+    if path.exists() or "/" in given:
+        return replace(settings, path=path.resolve())
+    return replace(settings, name=given, path=None)

@@ -14,7 +14,7 @@ from pellucid.explain.running import fitting, run
 from pellucid.explain.target import Target, likeliest, said_of_output
 from pellucid.inspection.attention import Attention, attentions
 from pellucid.inspection.capture import capture, unwrapped
-from pellucid.inspection.grid import Grid, grid_of
+from pellucid.inspection.layout import Layout, layer_layouts
 from pellucid.inspection.modes import evaluation_mode
 from pellucid.types.errors import InputError, unknown_name
 from pellucid.types.heatmap import Heatmap
@@ -91,23 +91,24 @@ _ANY_TARGET = ("looks at attention alone: the same for every target",)
 @dataclass(frozen=True, eq=False)
 class _Looked:
     """`found` are all attentions in order, `squares` those of the picture's `tokens` among themselves, whose
-    `grid` is known; `gradients` are the target's at the squares.
+    places are known by `layout`; `gradients` are the target's at the squares.
     """
 
     seen: Seen
     found: tuple[Attention, ...]
     squares: tuple[Attention, ...]
-    grid: Grid
+    layout: Layout
     gradients: tuple[Tensor, ...]
 
     @property
     def tokens(self) -> int:
-        return self.grid.extra + self.grid.size[0] * self.grid.size[1]
+        return self.layout.extent[0]
 
     def of_patches(self, relation: Tensor) -> Tensor:
         """(b, queries, tokens) → (b, h, w): the class token's row, or the mean of all rows."""
-        row = relation[:, 0] if self.grid.extra and relation.shape[1] == self.tokens else relation.mean(1)
-        return self.grid.maps(row.expand(len(self.seen.inputs), -1)[:, :, None])[:, 0]
+        own = self.layout.prefix and relation.shape[1] == self.tokens
+        row = relation[:, 0] if own else relation.mean(1)
+        return self.layout.maps(row.expand(len(self.seen.inputs), -1)[:, :, None])[:, 0]
 
     def heatmap(
         self,
@@ -117,7 +118,7 @@ class _Looked:
         options: Options,
         notes: tuple[str, ...],
     ) -> Heatmap:
-        whose = () if self.grid.extra else ("no class token: the mean of what all tokens attend to",)
+        whose = () if self.layout.prefix else ("no class token: the mean of what all tokens attend to",)
         drawn = self.seen.heatmap(values, method, options=options, notes=(*whose, *notes))
         return replace(drawn, layers=tuple(each.layer for each in layers))
 
@@ -127,7 +128,7 @@ def _look(model: nn.Module, inputs: Tensor, target: Target | None, *, gradients:
     with (
         evaluation_mode(model),
         torch.set_grad_enabled(gradients),
-        capture(model, keep=lambda _, leaf: tuple(leaf.shape), gradients=gradients) as shapes,
+        capture(model, (), gradients=gradients),
         attentions(model) as found,
     ):
         output = run(model, inputs)
@@ -148,17 +149,22 @@ def _look(model: nn.Module, inputs: Tensor, target: Target | None, *, gradients:
             f"{kind} attends within windows or at several sizes, so attention cannot be followed to patches "
             "of the picture; grad-cam and the other class activation maps fit it"
         )
-    made = [shape for shape in shapes.outputs.values() if isinstance(shape, tuple) and len(shape) == 4]
-    height, width = inputs.shape[2:]
-    grid = grid_of((len(inputs), tokens, 1), (height, width), made)
-    if grid is None:
+    layout = next(
+        (each for each in layer_layouts(model, [inputs]).values() if _of_tokens(each, tokens)), None
+    )
+    if layout is None:
         raise InputError(f"{kind} attends among {tokens} tokens, which are no map of the picture")
     edges = [each.edge for each in squares if each.edge is not None]
     taken: tuple[Tensor, ...] = ()
     if gradients:
         taken = torch.autograd.grad(total, edges)
     seen = Seen(inputs, output, settled, scores.detach(), notes=said_of_output(output))
-    return _Looked(seen, tuple(found), squares, grid, taken)
+    return _Looked(seen, tuple(found), squares, layout, taken)
+
+
+def _of_tokens(layout: Layout, count: int) -> bool:
+    """Whether these are (b, count, channels) on a grid over the picture."""
+    return (layout.channel, layout.positions, layout.extent, len(layout.grid)) == (2, (1,), (count,), 2)
 
 
 def _at(found: Sequence[Attention], layer: str) -> Attention:

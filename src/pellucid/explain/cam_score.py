@@ -120,13 +120,13 @@ def _without_each(
     for channels in torch.split(torch.arange(len(stands), device=stands.device), batch):
 
         def ablated(output: Tensor, channels: Tensor = channels) -> Tensor:
-            maps = layer.grid.maps(output).expand(len(channels), *stands.shape).clone()
+            maps = layer.layout.maps(output).expand(len(channels), *stands.shape).clone()
             maps[torch.arange(len(channels), device=maps.device), channels] = stands[channels].to(maps.dtype)
-            return layer.grid.values(maps, output)
+            return layer.layout.values(maps, output)
 
         picture = seen.inputs[place : place + 1]
         copies = picture if once else picture.expand(len(channels), -1, -1, -1)
-        with replacing(model, layer.name, ablated, call=layer.call):
+        with replacing(model, layer.at, ablated):
             rows = torch.full((len(channels),), place)
             scores.append(scores_of(model, copies.clone(), seen.settled, rows))
     return torch.cat(scores)
@@ -143,7 +143,7 @@ def _nothing_goes_past(model: nn.Module, seen: Seen, place: int, layer: Layer) -
     picture = seen.inputs[place : place + 1].clone()
     try:
         with (
-            replacing(model, layer.name, twice, call=layer.call),
+            replacing(model, layer.at, twice),
             evaluation_mode(model),
             torch.no_grad(),
         ):

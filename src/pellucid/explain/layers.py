@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import torch
 from torch import Tensor, nn
 
 from pellucid.explain.running import run
 from pellucid.explain.target import Target, main_output
-from pellucid.inspection.capture import Captured, Key, capture, named_layers, unwrapped
-from pellucid.inspection.grid import Grid, grid_of
+from pellucid.inspection.address import unknown_address
+from pellucid.inspection.capture import Key, capture, key_of, unwrapped
+from pellucid.inspection.layout import Layout, keyed_layouts, layouts
+from pellucid.inspection.meaning import moves
 from pellucid.inspection.modes import evaluation_mode
+from pellucid.inspection.trace import Trace, Value, trace
 from pellucid.types.address import Address
 from pellucid.types.errors import InputError
 
@@ -23,15 +25,19 @@ LayerNames = str | Sequence[str] | None
 
 @dataclass(frozen=True)
 class Layer:
-    """A module's call, and how what it gives lies on the picture."""
+    """A module's call or an operation, and how what it gives lies on the picture."""
 
-    name: str
-    call: int
-    grid: Grid
+    at: Address
+    layout: Layout
 
     @property
     def address(self) -> str:
-        return str(Address(self.name, self.call))
+        return str(self.at)
+
+    @property
+    def key(self) -> Key:
+        """Where `capture` keeps what it gave."""
+        return key_of(self.at)
 
 
 # What was found for a network, by its structure and the inputs' shape: looking costs a pass of one picture.
@@ -42,7 +48,8 @@ def layers_of(
     model: nn.Module, inputs: Tensor, target: Target, layer: LayerNames = None
 ) -> tuple[Layer, ...]:
     """The layers named, as addresses; without a name, the last layer before the head that has spatial extent
-    and on whose map the target depends.
+    and on whose map the target depends. An operation counts as a layer where no module is one: the last
+    rectifier of a DenseNet is ":relu".
 
     Pooling, and the layer that gives the classes' scores, belong to the head. In a transformer it is the last
     normalisation whose patch tokens the target depends on: where the head reads the class token only, that is
@@ -58,7 +65,7 @@ def layers_of(
     if key in known:
         return known[key]
     if names is not None:
-        known[key] = _named(inner, inputs, names)
+        known[key] = _named(inner, inputs[:1], names)
         return known[key]
     found, certain = _chosen(inner, inputs[:1], target)
     if certain:
@@ -69,108 +76,118 @@ def layers_of(
 def _named(model: nn.Module, inputs: Tensor, names: tuple[str, ...]) -> tuple[Layer, ...]:
     if not names:
         raise InputError("name at least one layer, or none at all for the automatic choice")
-    addresses = [Address.parse(name) for name in names]
-    modules = named_layers(model, [address.layer for address in addresses])
-    with evaluation_mode(model), torch.no_grad(), capture(model, _every, keep=_shape) as seen:
-        run(model, inputs[:1])
-    made = list(_tensors(seen))
+    modules = dict(model.named_modules())
+    watched = trace(model, [inputs])
+    of = keyed_layouts(watched)
     found = []
-    for address in addresses:
-        key = (address.layer, address.call)
-        at = next((place for place, (made_by, _) in enumerate(made) if made_by == key), None)
-        if at is None:
-            raise InputError(f"{address} gives no tensor when the network runs; {_hint(made, inputs)}")
-        wide = _wide(modules[address.layer])
-        grid = _grid([shape for _, shape in made[: at + 1]], inputs, wide)
-        if grid is None:
-            shape = "×".join(map(str, made[at][1][1:]))
+    for name in names:
+        address = Address(name) if name in modules else Address.parse(name)
+        layout = of.get(key_of(address))
+        if layout is None or address.index:
+            raise _not_there(watched, modules, address)
+        if not _is_map(layout):
             raise InputError(
-                f"{address} gives {shape} for a picture, which has no spatial extent to draw a map of; "
-                f"{_hint(made, inputs)}"
+                f"{address} gives {layout.words()}, which have no spatial extent to draw a map of; "
+                f"{_hint(watched, of)}"
             )
-        found.append(Layer(*key, grid))
+        found.append(Layer(address, layout))
     return tuple(found)
 
 
 def _chosen(model: nn.Module, inputs: Tensor, target: Target) -> tuple[Layer, bool]:
     """The layer, and whether the target depends on it at this picture."""
+    watched = trace(model, [inputs])
+    every = [*_maps(watched)]
     with evaluation_mode(model):
-        with capture(model, _every, keep=lambda _, leaf: leaf, gradients=True) as seen:
+        with capture(model, [each.at for _, each in every], keep=_nothing, gradients=True) as seen:
             output = run(model, inputs)
             score = target.settled(output)(output).sum()
-        gradients = seen.gradients_of(score) if score.requires_grad else {}
-    candidates = list(_candidates(model, seen, inputs, _classes(output)))
+        gradients = seen.gradients_of(score) if score.requires_grad and every else {}
+    head, classes = _last_weights(watched), _classes(output)
+    candidates = [each for at, each in every if at < head or each.layout.channels != classes]
     if not candidates:
         raise InputError(
             f"{type(model).__name__} has no layer that is still a map of the picture, so there is nothing to "
             "draw; methods that look at the input itself need none"
         )
     for layer in reversed(candidates):
-        gradient = gradients.get((layer.name, layer.call))
-        if gradient is not None and bool(layer.grid.maps(gradient).any()):
+        gradient = first_of(gradients.get(layer.key))
+        if gradient is not None and bool(layer.layout.maps(gradient).any()):
             return layer, True
     return candidates[-1], False
 
 
-def _candidates(model: nn.Module, seen: Captured, inputs: Tensor, classes: int) -> Iterator[Layer]:
-    """Every tensor that is a map of the picture, in the order in which they were made, by its best name."""
-    modules = dict(model.named_modules())
-    names: dict[int, list[Key]] = {}  # of each tensor: a container gives what its last part gave
-    for key, made in _tensors(seen):
-        names.setdefault(id(made), []).append(key)
-    order = {key: place for place, key in enumerate(seen.outputs)}
-    last = max((order[key] for key in order if _has_weights(modules[key[0]], alone=True)), default=0)
-    shapes: list[Sequence[int]] = []
-    for key, made in _tensors(seen):
-        shapes.append(tuple(made.shape))
-        makers = [each for each in names[id(made)] if _computes(modules[each[0]])]
-        owners = [each for each in makers if not isinstance(modules[each[0]], nn.Sequential)]
-        if not owners or key != owners[0] or len(made) != len(inputs):
-            continue  # pooled, or seen before, or of something else than the pictures
-        maker = modules[key[0]]
-        try:
-            grid = _grid(shapes, inputs, _wide(maker))
-        except InputError:  # tokens of something else
+def first_of(tree: Any) -> Any:
+    """What a layer gave, of several tensors the first."""
+    while isinstance(tree, (tuple, list, dict)):
+        tree = next(iter(tree.values() if isinstance(tree, dict) else tree), None)
+    return tree
+
+
+def _maps(watched: Trace) -> Iterator[tuple[int, Layer]]:
+    """Everything computed that is a map of the picture, in order, by its best name, and by which operation.
+
+    Of tokens only what was normalised counts: between a normalisation and the next sum they are parts.
+    """
+    of, names, kinds = layouts(watched), _names(watched), _kinds(watched)
+    for address, operation in zip(watched.addresses, watched.operations, strict=True):
+        if not operation.outputs or _passes_on(operation.name):
             continue
-        if grid is None or (grid.kind == "tokens" and "norm" not in type(maker).__name__.lower()):
+        value = operation.outputs[0]
+        layout = of.get(value)
+        if layout is None or not _is_map(layout):
             continue
-        if order[key] >= last and grid.maps(made).shape[1] == classes:
+        normalises = any("norm" in kind.lower() for kind in (operation.name, *kinds.get(value, ())))
+        if layout.tokens and not normalises:
             continue
-        name, call = min(makers, key=lambda each: (each[1], each[0].count("."), -order[each]))
-        yield Layer(name, call, grid)
+        yield operation.index, Layer(names.get(value) or Address.parse(address), layout)
 
 
-def _every(name: str, module: nn.Module) -> bool:
-    return name != ""
+def _is_map(layout: Layout) -> bool:
+    return len(layout.grid) == 2 and max(layout.grid) > 1
 
 
-def _shape(name: str, output: Tensor) -> tuple[int, ...]:
-    return tuple(output.shape)
+def _passes_on(operation: str) -> bool:
+    """Whether it only pools, resizes or arranges values that were computed before."""
+    return "pool" in operation or "dropout" in operation or moves(operation) or operation in _PASS_ON
 
 
-def _tensors(seen: Captured) -> Iterator[tuple[Key, Any]]:
-    """What layers gave, as far as it is one tensor (or its shape)."""
-    for key, made in seen.outputs.items():
-        if isinstance(made, Tensor) or (isinstance(made, tuple) and all(type(n) is int for n in made)):
-            yield key, made
+_PASS_ON = frozenset(
+    "clone contiguous detach to float half bfloat16 type interpolate upsample pad untraced".split()
+)
 
 
-def _grid(shapes: Sequence[Sequence[int]], inputs: Tensor, wide: bool) -> Grid | None:
-    height, width = inputs.shape[2:]
-    return grid_of(shapes[-1], (height, width), shapes[:-1], wide=wide)
+def _names(watched: Trace) -> dict[Value, Address]:
+    """The modules that gave each value: the first call, of a container rather than of its last part."""
+    ranked: dict[Value, tuple[tuple[int, int, int], Address]] = {}
+    for call in watched.calls[1:]:
+        if len(call.outputs) == 1 and call.start < call.stop:
+            rank = (call.number, call.name.count("."), -call.stop)
+            known = ranked.get(call.outputs[0])
+            if known is None or rank < known[0]:
+                ranked[call.outputs[0]] = rank, Address(call.name, call.number)
+    return {value: address for value, (_, address) in ranked.items()}
 
 
-def _wide(module: nn.Module) -> bool:
-    return type(module) in (nn.Linear, nn.LayerNorm)
+def _kinds(watched: Trace) -> dict[Value, list[str]]:
+    """The classes of the modules that gave each value."""
+    found: dict[Value, list[str]] = {}
+    for call in watched.calls[1:]:
+        for value in call.outputs:
+            found.setdefault(value, []).append(call.kind)
+    return found
 
 
-def _has_weights(module: nn.Module, *, alone: bool = False) -> bool:
-    return next(module.parameters(recurse=not alone), None) is not None
+def _last_weights(watched: Trace) -> int:
+    """Which operation is the last that uses weights."""
+    weighted = (
+        each.index for each in watched.operations if any(one.origin == "parameter" for one in each.inputs)
+    )
+    return max(weighted, default=0)
 
 
-def _computes(module: nn.Module) -> bool:
-    """Whether a module is more than pooling, dropout or another arrangement of the same values."""
-    return _has_weights(module) or "activation" in type(module).__module__
+def _nothing(name: str, output: Tensor) -> None:
+    """What to keep of a layer whose gradient alone counts."""
 
 
 def _classes(output: Any) -> int:
@@ -182,10 +199,17 @@ def _classes(output: Any) -> int:
     return found.shape[1] if found.ndim > 1 else 0
 
 
-def _hint(made: Iterable[tuple[Key, Any]], inputs: Tensor) -> str:
+def _not_there(watched: Trace, modules: Mapping[str, nn.Module], address: Address) -> InputError:
+    if address.index:
+        return InputError(f"a map is of all channels of a layer: name {address.whole}, not {address}")
+    calls = [call.address for call in watched.calls if call.outputs]
+    ran = {call.name for call in watched.calls}
+    if address.layer in modules and address.layer not in ran:
+        return InputError(f"{address} gives no tensor when the network runs")
+    return unknown_address(address, calls, watched.addresses)
+
+
+def _hint(watched: Trace, of: Mapping[Key, Layout]) -> str:
     """The last layer that would have done."""
-    height, width = inputs.shape[2:]
-    for (name, call), shape in reversed(list(made)):
-        if len(shape) == 4 and grid_of(shape, (height, width)) is not None:
-            return f"{Address(name, call)} is the last layer that is a map"
-    return "the network has no layer that is a map"
+    made = [each for _, each in _maps(watched)]
+    return f"{made[-1].address} is the last layer that is a map" if made else "the network has none that has"

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid import __version__
-from pellucid.explain.layers import Layer, LayerNames, layers_of
+from pellucid.explain.layers import Layer, LayerNames, first_of, layers_of
 from pellucid.explain.running import fitting, run, settle
 from pellucid.explain.target import Settled, Target, likeliest, said_of_output
 from pellucid.inspection.capture import capture
@@ -83,25 +83,25 @@ def look(
     inputs, target = fitting(model, inputs), target or likeliest()
     layers = layers_of(model, inputs, target, layer)
     with evaluation_mode(model):
-        with capture(model, [each.name for each in layers], gradients=gradients) as seen:
+        with capture(model, [each.at for each in layers], gradients=gradients) as seen:
             with torch.set_grad_enabled(gradients):
                 output = run(model, inputs)
             settled = target.settled(output)
             scores = settled(output)
             total = _sum(scores) if gradients else scores
         found = seen.gradients_of(total) if gradients else {}
-    keys = [(each.name, each.call) for each in layers]
-    made = [seen.outputs[key] for key in keys]
+    made = [first_of(seen.outputs[each.key]) for each in layers]
+    taken = [first_of(found.get(each.key)) for each in layers]
     return Seen(
         inputs,
         output,
         settled,
         scores.detach(),
         layers,
-        tuple(each.grid.maps(values).float() for each, values in zip(layers, made, strict=True)),
+        tuple(each.layout.maps(values).float() for each, values in zip(layers, made, strict=True)),
         tuple(
-            each.grid.maps(torch.zeros_like(values) if found[key] is None else found[key]).float()
-            for each, key, values in zip(layers, keys, made, strict=True)
+            each.layout.maps(torch.zeros_like(values) if gradient is None else gradient).float()
+            for each, values, gradient in zip(layers, made, taken, strict=True)
         )
         if gradients
         else (),

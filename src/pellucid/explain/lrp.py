@@ -64,7 +64,7 @@ def lrp(
     """
     if rules not in PRESETS:
         raise unknown_name("set of rules", rules, PRESETS)
-    with pictures_alone(model, inputs, target) as seen:
+    with pictures_alone(model, inputs, target) as seen, torch.inference_mode(False):
         box = _box(seen.inputs, preprocessing)
     relevance, mode = _propagated(model, seen, _chooser(rules, epsilon, gamma, box))
     reached = relevance.double().sum((1, 2, 3)).cpu()

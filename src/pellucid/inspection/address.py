@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -79,20 +80,24 @@ def resolve(watched: Watched, address: str | Address) -> Resolved:
     elif whole in watched.given:
         value, kind = watched.given[whole], watched.given[whole].origin
     else:
-        raise _unknown(watched, asked)
+        raise unknown_address(asked, watched.calls, watched.operations, watched.given)
     layout = watched.layout_at(value)
     layout.check(asked)
     made = None if value.producer is None else watched.trace.operations[value.producer]
     return Resolved(asked, kind, value, layout, watched.tensors[value], made)
 
 
-def _unknown(watched: Watched, address: Address) -> InputError:
-    calls = [text for text in watched.calls if Address.parse(text).layer == address.layer]
-    if address.call and not address.operation and calls:
-        times = f"{len(calls)} times: #0 to #{len(calls) - 1}" if len(calls) > 1 else "once"
-        return InputError(f"{address.layer or 'the network'} ran {times}; got {replace(address, index=())}")
-    own = [text for text in watched.operations if text.startswith(f"{address.layer}:")]
+def unknown_address(
+    address: Address, calls: Iterable[str], operations: Iterable[str], others: Iterable[str] = ()
+) -> InputError:
+    """The error that nothing is at `address`, with the closest of what is."""
+    calls, operations = list(calls), list(operations)
+    same = [text for text in calls if Address.parse(text).layer == address.layer]
+    if address.call and not address.operation and same:
+        times = f"{len(same)} times: #0 to #{len(same) - 1}" if len(same) > 1 else "once"
+        return InputError(f"{address.layer or 'the network'} ran {times}; got {address.whole}")
+    own = [text for text in operations if text.startswith(f"{address.layer}:")]
     if address.operation and own:
         return unknown_name("operation", str(address.whole), own, shown_by="pellucid inspect --graph")
-    known = [*watched.calls, *watched.operations, *watched.given]
+    known = [*calls, *operations, *others]
     return unknown_name("layer or operation", str(address.whole), known, shown_by="pellucid inspect")

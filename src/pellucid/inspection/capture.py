@@ -158,7 +158,7 @@ def _chosen(model: nn.Module, layers: Layers) -> tuple[dict[str, int], set[str]]
         if address.operation:
             operations.add(name)
         else:
-            chosen[name] = call
+            chosen[name] = call if chosen.get(name, call) == call else 0
     return chosen, operations
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from pellucid.inspection.capture import capture, unwrapped
+from pellucid.inspection.capture import Key, capture, unwrapped
+from pellucid.inspection.layout import Layout, channels_first, layer_layouts
 from pellucid.inspection.modes import evaluation_mode
-from pellucid.inspection.positions import channels_first
 from pellucid.types.batch import Batch
 from pellucid.types.errors import InputError
 
@@ -34,13 +34,17 @@ def features_in_batches(
     """
     for batch in batches:
         found: dict[str, Tensor] = {}
-        size = batch.inputs.shape[2:]
+        known = layer_layouts(model, [batch.inputs[:1]])
 
         def keep(
-            name: str, output: Tensor, found: dict[str, Tensor] = found, size: Sequence[int] = size
+            name: str,
+            output: Tensor,
+            found: dict[str, Tensor] = found,
+            known: Mapping[Key, Layout] = known,
         ) -> None:
             if name not in found:
-                found[name] = _averaged(output, size)
+                maps = channels_first(known, (name, 0), output).float()
+                found[name] = maps.flatten(2).mean(2) if maps.ndim > 2 else maps
 
         with torch.inference_mode(), evaluation_mode(unwrapped(model)), capture(model, layers, keep=keep):
             model(batch.inputs)
@@ -92,8 +96,3 @@ def last_features(model: nn.Module, inputs: Tensor) -> str:
     before = layers[: weighted[-1]] if weighted else ()
     known = [name for name in before if not isinstance(modules[name], (nn.Dropout, nn.Flatten, nn.Identity))]
     return known[-1] if known else layers[-1]
-
-
-def _averaged(output: Tensor, picture: Sequence[int]) -> Tensor:
-    maps = channels_first(output, picture) if len(picture) == 2 else output
-    return maps.float().flatten(2).mean(2) if maps.ndim > 2 else maps.float()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,9 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
-from torch.overrides import TorchFunctionMode
 
-from pellucid.inspection.operations import made_by, name_of
+from pellucid.inspection.operations import NamedOperations
 from pellucid.types.address import Address
 from pellucid.types.batch import map_leaves
 from pellucid.types.errors import InputError
@@ -124,52 +122,32 @@ class Keeper:
             self.seen.looking = looking
 
 
-class Operations(TorchFunctionMode):
-    """Keeps what the wanted operations are given and give, numbered as in a trace."""
+class Operations(NamedOperations):
+    """Keeps what the wanted operations are given and give."""
 
     def __init__(self, wanted: set[str], keeper: Keeper) -> None:
         super().__init__()
         self._wanted, self._keeper = wanted, keeper
-        self._calls = Counter[str]()
-        self._running: list[tuple[str, int]] = []
-        self._spoken: defaultdict[tuple[str, int], Counter[str]] = defaultdict(Counter)
 
-    def enter(self, name: str, inputs: Any) -> None:
-        if self._keeper.seen.looking:
-            self._running.append((name, self._calls[name]))
-            self._calls[name] += 1
+    def looking(self) -> bool:
+        return self._keeper.seen.looking
 
-    def leave(self, name: str, output: Any) -> None:
-        if self._keeper.seen.looking:
-            while self._running.pop()[0] != name:  # a part that raised, if the network went on
-                pass
+    def before(self, address: Address, given: tuple[Any, ...], options: dict[str, Any]) -> None:
+        key = key_of(address)
+        if self._keeper.inputs and self._wants(key):
+            self._keeper.given(key, given, options)
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        options = kwargs or {}
-        keeper = self._keeper
-        if not self._running or not keeper.seen.looking:
-            return func(*args, **options)
-        layer, call = self._running[-1]
-        spoken = self._spoken[layer, call]
-        likely = name_of(func, ())
-        key = _operation_key(layer, call, likely, spoken[likely])
-        if keeper.inputs and key[0] in self._wanted and keeper.wants(key):
-            keeper.given(key, args, options)  # before it may overwrite them
-        result = func(*args, **options)
-        made = made_by(func, args, result)
-        name = name_of(func, made)
-        if not made or name != likely:
-            keeper.forget(key)
-        if made:
-            key = _operation_key(layer, call, name, spoken[name])
-            spoken[name] += 1
-            if key[0] in self._wanted and keeper.wants(key):
-                keeper.made(key, made[0] if result is None else result)
+    def otherwise(self, address: Address) -> None:
+        self._keeper.forget(key_of(address))
+
+    def after(self, address: Address, result: Any) -> Any:
+        key = key_of(address)
+        if self._wants(key):
+            self._keeper.made(key, result)
         return result
 
-
-def _operation_key(layer: str, call: int, name: str, number: int) -> Key:
-    return key_of(Address(layer, call, name, number))
+    def _wants(self, key: Key) -> bool:
+        return key[0] in self._wanted and self._keeper.wants(key)
 
 
 def _edge_of(leaf: Any) -> Any:

@@ -199,6 +199,19 @@ def layer_layouts(model: nn.Module, inputs: Sequence[Any]) -> Mapping[Key, Layou
     return found
 
 
+def channels_first(known: Mapping[Key, Layout], key: Key, output: Tensor) -> Tensor:
+    """What a layer gave as (b, channels, *positions), by the `known` layouts or as is usual for its shape.
+    Raises `InputError` where one picture is in several rows of the batch.
+    """
+    layout = known.get(key) or layout_of_shape(tuple(output.shape))
+    if 0 in layout.order:
+        raise InputError(
+            f"{Address.parse(key[0]) if key[0] else 'the network'} gives {layout.words()} that are pieces of "
+            "pictures, such as windows; choose the layer around it"
+        )
+    return layout.arranged(output)
+
+
 def layouts_in(model: nn.Module, run: Callable[[], Any]) -> Mapping[Key, Layout]:
     """`layer_layouts` for the inputs that `model` gets when `run`, called once, runs it."""
     with (

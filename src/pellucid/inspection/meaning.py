@@ -67,6 +67,11 @@ def usual(dims: int) -> Meanings:
     return ("batch", "channel", *["place"] * (dims - 2))[:dims]  # type: ignore[return-value]
 
 
+def moves(operation: str) -> bool:
+    """Whether an operation of this name arranges values otherwise and computes nothing."""
+    return _RULES.get(operation) is _moved
+
+
 def _alike(operation: Operation, given: Sequence[Meanings], at: int) -> Meanings:
     """Element by element: a dimension means what it means in the inputs, those of the same shape first."""
     shape = operation.outputs[at].shape

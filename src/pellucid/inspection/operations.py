@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
+from pellucid.types.address import Address
 from pellucid.types.batch import leaves
 
 _KERNELS = ("torch._refs", "torch._prims", "torch._decomp", "torch._meta_registrations")
@@ -51,3 +54,60 @@ def within_torch(frame: FrameType | None) -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+class NamedOperations(TorchFunctionMode):
+    """Tells of every operation under the address that a trace gives it, while `capture.following` reports to
+    `enter` and `leave` which layers run.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._calls = Counter[str]()
+        self._running: list[tuple[str, int]] = []
+        self._spoken: defaultdict[tuple[str, int], Counter[str]] = defaultdict(Counter)
+
+    def looking(self) -> bool:
+        """Whether what happens now is the network's."""
+        return True
+
+    def before(self, address: Address, given: tuple[Any, ...], options: dict[str, Any]) -> None:
+        """An operation, at `address` unless `otherwise` says no, is about to run and may overwrite these."""
+
+    def otherwise(self, address: Address) -> None:
+        """What `before` was told of was no operation, or one of another name."""
+
+    def after(self, address: Address, result: Any) -> Any:
+        """The operation gave `result`; what is returned takes its place."""
+        return result
+
+    def enter(self, name: str, inputs: Any) -> None:
+        if self.looking():
+            self._running.append((name, self._calls[name]))
+            self._calls[name] += 1
+
+    def leave(self, name: str, output: Any) -> None:
+        if self.looking():
+            while self._running.pop()[0] != name:  # a part that raised, if the network went on
+                pass
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        options = kwargs or {}
+        if not self._running or not self.looking():
+            return func(*args, **options)
+        layer, call = self._running[-1]
+        spoken = self._spoken[layer, call]
+        likely = name_of(func, ())
+        address = Address(layer, call, likely, spoken[likely])
+        self.before(address, args, options)
+        result = func(*args, **options)
+        made = made_by(func, args, result)
+        name = name_of(func, made)
+        if not made or name != likely:
+            self.otherwise(address)
+        if not made:
+            return result
+        address = Address(layer, call, name, spoken[name])
+        spoken[name] += 1
+        given = self.after(address, made[0] if result is None else result)
+        return None if result is None else given

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.inspection.capture import capture
+from pellucid.inspection.layout import channels_first, layer_layouts, layouts
 from pellucid.inspection.modes import evaluation_mode
-from pellucid.inspection.positions import channel_dimension, channels_first
 from pellucid.inspection.receptive_field import ReceptiveField, receptive_fields
 from pellucid.inspection.trace import trace
 from pellucid.types.batch import Batch
@@ -78,19 +78,21 @@ def strongest(
 
 def _peaks_of(model: nn.Module, layers: Sequence[str], inputs: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
     found: dict[str, tuple[Tensor, Tensor]] = {}
+    known = layer_layouts(model, [inputs[:1]])
 
     def keep(name: str, output: Tensor) -> None:
         if name not in found:
-            found[name] = _peaks(output, inputs.shape[2:])
+            found[name] = _peaks(channels_first(known, (name, 0), output).float())
 
     with capture(model, layers, keep=keep):
         model(inputs)
     return found
 
 
-def _peaks(output: Tensor, picture: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """(c, b) the greatest value of every channel in every picture, and (c, b, places) where it is."""
-    maps = channels_first(output, picture).float()
+def _peaks(maps: Tensor) -> tuple[Tensor, Tensor]:
+    """Of (b, c, *places): (c, b) the greatest value of every channel in every picture, and (c, b, places)
+    where it is.
+    """
     values, flat = (
         maps.flatten(2).max(2) if maps.ndim > 2 else (maps, torch.zeros_like(maps, dtype=torch.int64))
     )
@@ -117,13 +119,11 @@ def _fields(model: nn.Module, layers: Sequence[str], picture: tuple[int, ...]) -
     if len(picture) != 3:
         return {}
     run = trace(model, [torch.empty(1, *picture, device="meta")])
-    fields = receptive_fields(run)
+    fields, of = receptive_fields(run), layouts(run)
     found = {}
     for call in run.calls:
         if call.name in layers and call.number == 0 and call.outputs and call.outputs[0] in fields:
-            shape = call.outputs[0].shape
             field = fields[call.outputs[0]]
-            dims = tuple(at for at in range(1, len(shape)) if at != channel_dimension(shape, picture[1:]))
-            if field.dims == dims:
+            if field.dims == of[call.outputs[0]].positions:
                 found[call.name] = field
     return found

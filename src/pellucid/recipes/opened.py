@@ -3,43 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from pellucid.data.loading import normalise
-from pellucid.models.naming import build_model
-from pellucid.ops.random import seed_of
+from pellucid.data.opening import data_at, open_data
+from pellucid.data.settings import DataSettings, PictureSettings
+from pellucid.data.source import Data
 from pellucid.recipes.experiment import open_run, restore
+from pellucid.recipes.fitting import InputSettings, sized_for
 from pellucid.recipes.general import find_recipe
-from pellucid.recipes.recipe import prepare_without_data
+from pellucid.recipes.recipe import Recipe, prepare_untrained, prepare_without_data
+from pellucid.tasks.task import Task
 from pellucid.training.processes import ALONE
 from pellucid.types.batch import Batch
-from pellucid.types.data_info import Preprocessing
+from pellucid.types.data_info import DataInfo, Preprocessing
 from pellucid.types.errors import InputError
-
-IMAGENET = Preprocessing((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), size=(224, 224), keep=224 / 256)
-_SMALL = ("lenet", "cifar-", "mlp", "perceptron")
-"""Networks whose pictures have 32 pixels a side."""
 
 
 @dataclass(frozen=True)
 class OpenedNetwork:
-    """`classes` are the names of its outputs, () where nobody says them; `notes` what a reader must know."""
+    """A network for pictures: what it is asked to do, what it knows (`info`, with how it sees pictures), and
+    which data are its own. `trained` is whether it has weights of any kind, and `notes` are what a reader
+    must know of them.
+    """
 
     name: str
     model: nn.Module
-    preprocessing: Preprocessing
-    classes: tuple[str, ...]
+    task: Task
+    info: DataInfo
+    data: DataSettings
+    trained: bool
     notes: tuple[str, ...] = ()
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How it sees pictures, all of one size: where it takes any, that of its first one."""
+        record, (_, height, width) = self.info.preprocessing, self.info.shape
+        return replace(record, size=record.size or (height, width))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.info.classes
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """One input's (channels, height, width)."""
-        height, width = self.preprocessing.size or (224, 224)
-        return len(self.preprocessing.mean), height, width
+        height, width = self.preprocessing.size or self.info.shape[1:]
+        return self.info.shape[0], height, width
 
     def inputs(self, pictures: Tensor) -> Tensor:
         """(b, c, h, w) uint8 pictures, as `data.decode.load_picture` gives them, as the network sees them."""
@@ -50,44 +64,69 @@ class OpenedNetwork:
         return self.classes[index] if index < len(self.classes) else f"class {index}"
 
 
-def open_network(what: str, *, weights: str = "", classes: Sequence[str] = ()) -> OpenedNetwork:
+def open_network(
+    what: str,
+    *,
+    weights: str = "",
+    classes: Sequence[str] = (),
+    model: InputSettings | None = None,
+    pictures: PictureSettings | None = None,
+) -> OpenedNetwork:
     """The network of a run folder, or of a recipe or model with `weights`; without any weights it is as
-    initialised, which is said. Raises `InputError` for what cannot be opened.
+    initialised, which is said. `model` and `pictures` say how a recipe's or model's sees pictures, by default
+    as its weights do. Raises `InputError` for what cannot be opened, and for one that was trained on a table.
     """
-    if (Path(what) / "run.json").exists():
+    if is_run(what):
         return _of_run(Path(what))
+    recipe = recipe_for(what, weights, model, pictures)
+    task = recipe.task
+    if not recipe.model.weights:
+        net, info = prepare_untrained(recipe, classes)
+        notes = (f"not trained: weights as they are initialised with seed {recipe.training.seed}",)
+        return OpenedNetwork(what, net.eval(), task.build(info), info, recipe.data, False, notes)
+    net, info = prepare_without_data(recipe, classes)
+    return OpenedNetwork(what, net.eval(), task.build(info), info, recipe.data, True)
+
+
+def recipe_for(
+    what: str, weights: str = "", model: InputSettings | None = None, pictures: PictureSettings | None = None
+) -> Recipe:
+    """The recipe of a network that is opened as `open_network` says."""
     recipe = find_recipe(what)
-    weights = weights or recipe.model.weights or ""
-    if not weights:
-        return _untrained(what)
-    recipe = replace(recipe, model=replace(recipe.model, weights=weights, classifier="keep"))
-    model, info = prepare_without_data(recipe, classes)
-    return OpenedNetwork(what, model.eval(), info.preprocessing, info.classes)
+    inputs, seen = model or InputSettings.of(recipe.model), pictures or PictureSettings.of(recipe.data)
+    settings = replace(recipe.model, weights=weights or recipe.model.weights, classifier="keep")
+    return replace(
+        recipe,
+        model=replace(settings, **asdict(inputs)),
+        data=replace(recipe.data, **asdict(seen)),
+    )
+
+
+def open_seen(network: OpenedNetwork, given: str = "") -> Data:
+    """The data set `given` (a path or a name), or the network's own, as the network sees pictures."""
+    settings = replace(data_at(network.data, given), folds=0, fold=0) if given else network.data
+    data = open_data(sized_for(settings, network.preprocessing))
+    if data.info.shape[:1] != network.info.shape[:1] or len(data.info.shape) != 3:
+        raise InputError(
+            f"{data.info.name} does not fit the network: inputs of shape {data.info.shape}, "
+            f"where it knows {network.info.shape}"
+        )
+    return replace(data, info=replace(data.info, preprocessing=network.preprocessing))
+
+
+def is_run(what: str) -> bool:
+    """Whether `what` is the folder of a run, not the name of a recipe or network."""
+    return (Path(what) / "run.json").exists()
 
 
 def _of_run(path: Path) -> OpenedNetwork:
     opened = open_run(path)
-    if len(opened.info.shape) != 3:
+    info = opened.info
+    if len(info.shape) != 3:
         raise InputError(f"{path} was trained on a table, not on pictures")
-    model, step = restore(opened.folder, opened.recipe, opened.info, ALONE)
-    size = opened.info.preprocessing.size or (opened.info.shape[1], opened.info.shape[2])
-    preprocessing = replace(opened.info.preprocessing, size=size)
-    notes = (f"weights of step {step:,}",)
-    return OpenedNetwork(str(path), model.eval(), preprocessing, opened.info.classes, notes)
-
-
-def _untrained(name: str) -> OpenedNetwork:
-    """A network with its initial weights, which seed 0 decides."""
-    recipe = find_recipe(name)
-    small = recipe.model.name.startswith(_SMALL)
-    sides = recipe.data.size or (32 if small else 224)
-    preprocessing = replace(IMAGENET, size=(sides, sides), keep=1.0 if small else IMAGENET.keep)
-    if recipe.data.channels == "L" or recipe.model.name.startswith("lenet"):
-        preprocessing = replace(preprocessing, channels="L", mean=(0.5,), std=(0.5,))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_of(0))
-        outputs = 10 if small else 1000
-        shape = (len(preprocessing.mean), sides, sides)
-        model = build_model(recipe.model.name, inputs=shape, outputs=outputs)
-    notes = ("not trained: weights as they are initialised with seed 0",)
-    return OpenedNetwork(name, model.eval(), preprocessing, (), notes)
+    model, step = restore(opened.folder, opened.recipe, info, ALONE)
+    if not info.label_maps:  # networks that map every pixel take pictures of any size
+        size = info.preprocessing.size or (info.shape[1], info.shape[2])
+        info = replace(info, preprocessing=replace(info.preprocessing, size=size))
+    task, notes = opened.recipe.task.build(info), (f"weights of step {step:,}",)
+    return OpenedNetwork(str(path), model.eval(), task, info, opened.recipe.data, True, notes)

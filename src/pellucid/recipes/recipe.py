@@ -179,19 +179,27 @@ def prepare_without_data(recipe: Recipe, classes: Sequence[str] = ()) -> tuple[n
     return _network(recipe, info, weights)[0], info
 
 
-def prepare_untrained(recipe: Recipe) -> tuple[nn.Module, Preprocessing]:
-    """The recipe's network as it begins, with a thousand outputs, and pictures as ImageNet's are seen unless
-    the recipe says otherwise: 224 × 224, or as many pixels as it asks for.
+def prepare_untrained(recipe: Recipe, classes: Sequence[str] = ()) -> tuple[nn.Module, DataInfo]:
+    """The recipe's network as it begins, and pictures as ImageNet's are seen unless the recipe says
+    otherwise: 224 × 224, or 32 × 32 where the network is for small ones. `classes` are a thousand without
+    names, or ten.
     """
-    inputs, size = recipe.model, recipe.data.size or 224
-    record = Preprocessing(inputs.mean or IMAGENET[0], inputs.std or IMAGENET[1], size=(size, size))
-    record = replace(record, channels="L" if len(record.mean) == 1 else "RGB", keep=recipe.data.keep or KEEP)
-    record = normalised_for(inputs, record)
-    shape = (len(record.mean), size, size)
-    classes = tuple(map(str, range(1000)))
-    info = DataInfo(recipe.name, shape, classes, {}, (0,) * 1000, record, fingerprint="")
-    return _network(recipe, info, None)[0], record
+    inputs, small = recipe.model, recipe.model.name.startswith(_SMALL)
+    maps = recipe.task.asks_for_maps
+    size = recipe.data.size or (32 if small else DEFAULT_SIZE)
+    mean, std = ((0.5,), (0.5,)) if inputs.name.startswith("lenet") else IMAGENET
+    record = Preprocessing(inputs.mean or mean, inputs.std or std, size=(size, size))
+    keep = recipe.data.keep or (1.0 if small or maps else KEEP)
+    channels = "L" if len(record.mean) == 1 else "RGB"
+    record = normalised_for(inputs, replace(record, channels=channels, keep=keep))
+    names = tuple(classes) or tuple(f"class {number}" for number in range(10 if small or maps else 1000))
+    shape, nothing = (len(record.mean), size, size), (0,) * len(names)
+    info = DataInfo(recipe.name, shape, names, {}, nothing, record, fingerprint="", label_maps=maps)
+    return _network(recipe, info, None)[0], info
 
+
+_SMALL = ("lenet", "cifar-", "preact-", "mlp", "perceptron")
+"""How the names of networks begin that are made for pictures of 32 × 32."""
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Mean and deviation of its pictures, in [0, 1]."""

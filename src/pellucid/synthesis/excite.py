@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.inspection.capture import Key, capture, unwrapped
+from pellucid.inspection.layout import channels_first, layer_layouts
 from pellucid.inspection.modes import evaluation_mode
-from pellucid.inspection.positions import channel_dimension, channels_first
 from pellucid.ops.normalisation import normalised
 from pellucid.ops.random import seed_of
 from pellucid.synthesis.canvas import Canvas
@@ -115,6 +115,10 @@ class _Stage:
         self._device, self._dtype = some.device, some.dtype
         self._generator = torch.Generator().manual_seed(seed_of(how.seed))
         self._layers = objective.layers
+        size = how.size or (224, 224)
+        channels = len(preprocessing.mean)
+        self._sample = torch.zeros(1, channels, *size, dtype=self._dtype, device=self._device)
+        self._layouts = layer_layouts(model, [self._sample])
         if how.diversity and how.pictures > 1:
             self._textured = self._texture_layer()
             self._layers = tuple(dict.fromkeys((*objective.layers, self._textured)))
@@ -161,19 +165,17 @@ class _Stage:
         """Where pictures are to differ: the objective's own layer, or, where that has no places (a class),
         the last one that has.
         """
-        size = self._how.size or (224, 224)
-        inputs = torch.zeros(1, len(self._preprocessing.mean), *size, dtype=self._dtype, device=self._device)
 
         def is_map(name: str, output: Tensor) -> bool:
-            if output.ndim not in (3, 4):
-                return False
-            return output[0].numel() > output.shape[channel_dimension(output.shape, size)]
+            return (
+                output.ndim in (3, 4) and channels_first(self._layouts, (name, 0), output)[0, 0].numel() > 1
+            )
 
         inner, own = unwrapped(self._model), self._objective.layers[0]
         leaves = {name for name, module in inner.named_modules() if not any(module.children())}
         chosen = sorted(leaves | {own[0]})
         with evaluation_mode(inner), torch.no_grad(), capture(self._model, chosen, keep=is_map) as seen:
-            self._model(inputs)
+            self._model(self._sample)
         maps = [key for key, found in seen.outputs.items() if found is True]
         if own in maps or not maps:
             return own
@@ -213,7 +215,7 @@ class _Stage:
             if key not in missing:
                 return
             # A copy: a later layer may work in place.
-            found[key] = channels_first(output.clone(), pictures.shape[-2:])
+            found[key] = channels_first(self._layouts, key, output.clone())
             missing.remove(key)
             if not missing:
                 raise _SeenEnough

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pellucid.metrics.segmentation import ious, region_scores
+from pellucid.metrics.segmentation import frequency_baselines, ious, region_scores
 from pellucid.tasks.task import Pictures
 from pellucid.types.evaluation import Evaluation
 from pellucid.types.recording import Probes, Recording
@@ -54,12 +54,23 @@ def segmentation_sections(
                 views.per_class_table(scores),
                 views.confusion(matrix.numpy(), classes),
             ),
-            f"{100 * wrong:.1f} % of the pixels of {count} ({evaluation.split}) were given another class.",
+            f"{100 * wrong:.1f} % of the pixels of {count} ({evaluation.split}) were given another class. "
+            f"{_baseline(matrix)}",
         ),
         Section("Picture by picture", tuple(_by_picture(evaluation, pictures, classes)), _LEAD),
     ]
     watched = _along_training(probes, recordings, classes) if probes else []
     return [*sections, *watched]
+
+
+def _baseline(matrix: torch.Tensor) -> str:
+    """How good one is who knows only how often the classes occur."""
+    constant, random = frequency_baselines(matrix.sum(1))
+    return (
+        f"The mean IoU is {float(ious(matrix).nanmean()):.3f}; knowing only how often the classes occur, it "
+        f"would be {constant:.3f} with the most frequent one everywhere and {random:.3f} with one drawn for "
+        "every pixel."
+    )
 
 
 _LEAD = (

@@ -22,7 +22,7 @@ _WORST, _MIDDLE = 5, 3  # pictures that are shown of either kind
 
 def picture_scores(evaluation: Evaluation) -> NDArray[np.float64]:
     """(n,): each picture's mean IoU; NaN for one without a judged pixel."""
-    scores: NDArray[np.float64] = ious(_confusions(evaluation)).nanmean(-1).numpy()
+    scores: NDArray[np.float64] = ious(confusions(evaluation)).nanmean(-1).numpy()
     return scores
 
 
@@ -42,7 +42,7 @@ def segmentation_sections(
     classes: Sequence[str],
 ) -> list[Section]:
     """`evaluation.outputs` are each picture's confusion matrices, row by row."""
-    matrix = _confusions(evaluation).sum(0)
+    matrix = confusions(evaluation).sum(0)
     scores = region_scores(classes, matrix.diagonal(), matrix.sum(0), matrix.sum(1))
     wrong = 1 - float(matrix.diagonal().sum() / matrix.sum().clamp_min(1))
     count = counted(len(evaluation.indices), "picture")
@@ -106,7 +106,7 @@ def _along_training(probes: Probes, recordings: Sequence[Recording], classes: Se
     return [Section("What it said along training", (Steps(frames),), lead)]
 
 
-def _confusions(evaluation: Evaluation) -> torch.Tensor:
+def confusions(evaluation: Evaluation) -> torch.Tensor:
     """(n, classes, classes) int64."""
     side = round(evaluation.outputs.shape[1] ** 0.5)
     return torch.from_numpy(evaluation.outputs).view(-1, side, side).long()

@@ -23,6 +23,9 @@ STUDIES: Registry[type[Study]] = Registry(
         "initialisation": {
             "initialisation": "how far signals and gradients come, by how weights begin and by activation",
         },
+        "segmenters": {
+            "segmenters": "networks that answer for pixels, after the same time of training",
+        },
         "upsampling": {
             "upsampling": "which up-samplings draw a checkerboard by themselves, and how strongly",
         },

@@ -62,9 +62,10 @@ def judged(opened: OpenedRun) -> Judged:
     if kept is None:
         raise InputError(f"{opened.folder.path.name} has not been tested yet; it is when its training ends")
     evaluation, _ = kept
-    if evaluation.targets.ndim != 1 or not opened.info.classes or opened.info.multilabel:
+    info = opened.info
+    if evaluation.targets.ndim != 1 or not info.classes or info.multilabel or info.label_maps:
         raise InputError(f"{opened.folder.path.name} is no classifier with one class for each picture")
-    return Judged(evaluation, opened.info.classes)
+    return Judged(evaluation, info.classes)
 
 
 def results_info(found: Judged) -> ResultsInfo:

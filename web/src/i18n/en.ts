@@ -148,6 +148,15 @@ export const en = {
     precision: "precision",
     recall: "recall",
   },
+  masks: {
+    picture: "Picture",
+    pictures: "Pictures, the worst first",
+    classes: "Classes, the hardest first",
+    share: "of the pixels",
+    baseline: "mIoU of the most frequent class everywhere:",
+    drawn: "of classes drawn as often as they occur:",
+    explain: "explain it",
+  },
   explain: {
     target: "What is explained",
     likeliest: "the likeliest class",

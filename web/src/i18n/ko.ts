@@ -150,6 +150,15 @@ export const ko: typeof en = {
     precision: "정밀도",
     recall: "재현율",
   },
+  masks: {
+    picture: "사진",
+    pictures: "사진, 가장 나쁜 것부터",
+    classes: "클래스, 가장 어려운 것부터",
+    share: "픽셀 비율",
+    baseline: "모든 픽셀을 가장 흔한 클래스로 답할 때의 mIoU:",
+    drawn: "빈도에 따라 무작위로 뽑을 때:",
+    explain: "설명하기",
+  },
   explain: {
     target: "설명할 대상",
     likeliest: "가장 그럴듯한 클래스",

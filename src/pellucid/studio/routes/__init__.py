@@ -5,6 +5,7 @@ from pellucid.studio.routes import (
     explaining,
     jobs,
     layers,
+    masks,
     networks,
     pictures,
     results,
@@ -21,5 +22,6 @@ ROUTERS = (
     training.router,
     data.router,
     results.router,
+    masks.router,
     explaining.router,
 )

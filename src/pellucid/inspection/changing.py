@@ -76,7 +76,8 @@ def _scaled(layout: Layout | None, scalings: Sequence[Scaling], output: Any) -> 
     arranged = layout.arranged(changed)  # a view: what is done to it is done to `changed`
     for scaling in scalings:
         layout.check(scaling.address)
-        arranged[(slice(None), *scaling.address.index)] *= scaling.factor
+        place: tuple[int | slice, ...] = (slice(None), *scaling.address.index)
+        arranged[place] *= scaling.factor
     return changed
 
 

@@ -124,7 +124,7 @@ def learn(model: nn.Module, points: Tensor, labels: Tensor, study: NeuronStudy, 
             losses.append(float(loss.detach()))
             if step < steps:
                 optimiser.zero_grad()
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
     return losses
 
@@ -146,10 +146,7 @@ def walk_through(model: nn.Sequential, study: NeuronStudy, point: Sequence[float
     """One point forward and back, an operation at a time."""
     weights = {name: value.detach() for name, value in model.named_parameters()}
     given: dict[str, object] = {"x": list(point), "y": [float(label)]}
-    if study.hidden:
-        names = ("W1", "b1", "w2", "b2")
-    else:
-        names = ("w", "b")
+    names = ("W1", "b1", "w2", "b2") if study.hidden else ("w", "b")
     given |= dict(zip(names, weights.values(), strict=True))
     activation = ACTIVATIONS[study.activation]()
 

@@ -2,10 +2,10 @@
 
 The surfaces are classics: *rosenbrock*, a curved valley whose floor hardly falls (Rosenbrock, "An automatic
 method for finding the greatest or least value of a function", 1960); *ravine*, a quadratic a hundred times
-steeper across than along, on which plain steps zigzag (Qian, "On the momentum term in gradient descent learning
-algorithms", 1999); *saddle*, where the slope vanishes without a minimum (Dauphin et al., "Identifying and
-attacking the saddle point problem", 2014), walled in by a fourth power so that it has two minima; *minima*,
-several of them, of which one is the lowest.
+steeper across than along, on which plain steps zigzag (Qian, "On the momentum term in gradient descent
+learning algorithms", 1999); *saddle*, where the slope vanishes without a minimum (Dauphin et al.,
+"Identifying and attacking the saddle point problem", 2014), walled in by a fourth power so that it has two
+minima; *minima*, several of them, of which one is the lowest.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -92,13 +93,13 @@ SURFACES: dict[str, Surface] = {
 }
 
 OPTIMISERS: dict[str, Callable[[Sequence[nn.Parameter], float], Optimizer]] = {
-    "sgd": lambda parameters, rate: torch.optim.SGD(parameters, rate),
-    "momentum": lambda parameters, rate: torch.optim.SGD(parameters, rate, momentum=0.9),
-    "nesterov": lambda parameters, rate: torch.optim.SGD(parameters, rate, momentum=0.9, nesterov=True),
-    "adagrad": lambda parameters, rate: torch.optim.Adagrad(parameters, rate),
-    "rmsprop": lambda parameters, rate: torch.optim.RMSprop(parameters, rate),
-    "adam": lambda parameters, rate: torch.optim.Adam(parameters, rate),
-    "adamw": lambda parameters, rate: torch.optim.AdamW(parameters, rate),
+    "sgd": torch.optim.SGD,
+    "momentum": partial(torch.optim.SGD, momentum=0.9),
+    "nesterov": partial(torch.optim.SGD, momentum=0.9, nesterov=True),
+    "adagrad": torch.optim.Adagrad,
+    "rmsprop": torch.optim.RMSprop,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
 }
 
 RATES: dict[str, dict[str, float]] = {
@@ -161,8 +162,8 @@ def race(study: OptimisersStudy, name: str) -> Race:
     start = study.start or surface.start
     if not 1 <= study.steps <= MOST_STEPS or not 0 < rate <= 1000 or not all(map(math.isfinite, start)):
         raise InputError(
-            f"expected 1 to {MOST_STEPS:,} steps, a rate above 0 and a finite start; got {study.steps}, {rate} "
-            f"and {start}"
+            f"expected 1 to {MOST_STEPS:,} steps, a rate above 0 and a finite start; got {study.steps}, "
+            f"{rate} and {start}"
         )
     place = nn.Parameter(torch.tensor(start, dtype=torch.float64))
     optimiser = OPTIMISERS[name]([place], rate)
@@ -170,12 +171,12 @@ def race(study: OptimisersStudy, name: str) -> Race:
     with torch.enable_grad():
         for _ in range(study.steps + 1):
             value = surface.value(place[0], place[1])
-            if not math.isfinite(float(value)) or float(place.detach().abs().max()) > 1e6:
+            if not value.isfinite() or float(place.detach().abs().max()) > 1e6:
                 break
             places.append(place.detach().numpy().copy())
             values.append(float(value.detach()))
             optimiser.zero_grad()
-            value.backward()
+            value.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
     return Race(name, rate, np.array(places).reshape(-1, 2), np.array(values))
 

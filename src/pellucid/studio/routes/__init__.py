@@ -1,6 +1,7 @@
 """The studio's routes: each parses, asks the library, and answers with a schema."""
 
 from pellucid.studio.routes import (
+    basics,
     data,
     explaining,
     jobs,
@@ -10,6 +11,7 @@ from pellucid.studio.routes import (
     results,
     session,
     training,
+    whatif,
 )
 
 ROUTERS = (
@@ -22,4 +24,6 @@ ROUTERS = (
     data.router,
     results.router,
     explaining.router,
+    whatif.router,
+    basics.router,
 )

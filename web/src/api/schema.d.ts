@@ -25,6 +25,188 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/basics/activations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Activations */
+        get: operations["activations_api_basics_activations_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/basics/choices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Choices */
+        get: operations["choices_api_basics_choices_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/basics/convolution": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Convolution */
+        post: operations["convolution_api_basics_convolution_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/basics/initialisation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Initialisation
+         * @description How far signals and gradients come in dense layers.
+         */
+        get: operations["initialisation_api_basics_initialisation_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/basics/kernel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Kernel */
+        get: operations["kernel_api_basics_kernel_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/basics/neuron": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Neuron
+         * @description A neuron or small network some steps further, and what it makes of the plane.
+         */
+        post: operations["neuron_api_basics_neuron_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/basics/pooling": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Pooling */
+        get: operations["pooling_api_basics_pooling_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/basics/pooling/shifts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shifts
+         * @description Every pooling, by how far the picture moves.
+         */
+        get: operations["shifts_api_basics_pooling_shifts_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/basics/race": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Run Race
+         * @description Each optimiser's way from (x, y), or from where the surface says.
+         */
+        get: operations["run_race_api_basics_race_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/basics/surface": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Surface */
+        get: operations["surface_api_basics_surface_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/channel": {
         parameters: {
             query?: never;
@@ -853,6 +1035,63 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/whatif": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What If */
+        post: operations["what_if_api_whatif_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/whatif/kernel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Kernel
+         * @description The numbers with which a channel sees one of its inputs.
+         */
+        get: operations["kernel_api_whatif_kernel_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/whatif/picture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Picture
+         * @description What the network is shown, with each `box` "top,left,bottom,right" covered, as a PNG.
+         */
+        get: operations["picture_api_whatif_picture_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -874,6 +1113,24 @@ export interface components {
             status: string;
             /** Window */
             window: number[];
+        };
+        /**
+         * ChangedClass
+         * @description A class's probability and logit, before and after.
+         */
+        ChangedClass: {
+            /** After */
+            after: number;
+            /** Before */
+            before: number;
+            /** Index */
+            index: number;
+            /** Logit After */
+            logit_after: number;
+            /** Logit Before */
+            logit_before: number;
+            /** Name */
+            name: string;
         };
         /**
          * ChannelInfo
@@ -921,6 +1178,32 @@ export interface components {
             /** Name */
             name: string;
         };
+        /**
+         * ChoicesInfo
+         * @description What there is to choose from, by the library's own names.
+         */
+        ChoicesInfo: {
+            /** Activations */
+            activations: string[];
+            /** Initialisations */
+            initialisations: string[];
+            /** Kernels */
+            kernels: {
+                [key: string]: number[][];
+            };
+            /** Losses */
+            losses: string[];
+            /** Optimisers */
+            optimisers: string[];
+            /** Points */
+            points: string[];
+            /** Poolings */
+            poolings: string[];
+            /** Sized */
+            sized: string[];
+            /** Surfaces */
+            surfaces: string[];
+        };
         /** ClassScore */
         ClassScore: {
             /** Index */
@@ -931,6 +1214,80 @@ export interface components {
             name: string;
             /** Probability */
             probability: number;
+        };
+        /**
+         * ConvolutionInfo
+         * @description `bill` says sizes and costs as formulae with their numbers; `window` the input pixels (row, column)
+         *     that the place sees, −1 beyond the border, with `products` by kernel weight.
+         */
+        ConvolutionInfo: {
+            after: components["schemas"]["NumbersInfo"];
+            before: components["schemas"]["NumbersInfo"];
+            /** Bill */
+            bill: {
+                [key: string]: string;
+            };
+            /** Products */
+            products: number[];
+            /** Seen */
+            seen: number[];
+            /** Window */
+            window: [
+                number,
+                number
+            ][];
+        };
+        /**
+         * ConvolutionRequest
+         * @description `kernel` (k, k); `side` is the longer one of the picture that it slides over, in pixels. `place` is the
+         *     output (row, column) whose window is told.
+         */
+        ConvolutionRequest: {
+            /**
+             * Channels
+             * @default [
+             *       3,
+             *       64
+             *     ]
+             */
+            channels: [
+                number,
+                number
+            ];
+            /**
+             * Dilation
+             * @default 1
+             */
+            dilation: number;
+            /** Kernel */
+            kernel: number[][];
+            /**
+             * Padding
+             * @default 0
+             */
+            padding: number;
+            /** Picture */
+            picture: string;
+            /** Place */
+            place?: [
+                number,
+                number
+            ] | null;
+            /**
+             * Side
+             * @default 96
+             */
+            side: number;
+            /**
+             * Stride
+             * @default 1
+             */
+            stride: number;
+            /**
+             * Transposed
+             * @default false
+             */
+            transposed: boolean;
         };
         /**
          * CurveInfo
@@ -947,6 +1304,19 @@ export interface components {
             steps: number[];
             /** Values */
             values: (number | null)[];
+        };
+        /** CurvesInfo */
+        CurvesInfo: {
+            /** Slopes */
+            slopes: {
+                [key: string]: number[];
+            };
+            /** Values */
+            values: {
+                [key: string]: number[];
+            };
+            /** X */
+            x: number[];
         };
         /**
          * ExplainRequest
@@ -1079,6 +1449,20 @@ export interface components {
              * @enum {string}
              */
             state: "waiting" | "running" | "done" | "failed" | "cancelled";
+        };
+        /**
+         * KernelInfo
+         * @description A kernel that can be edited: `parameter` is what a change is written to, like conv1.weight[3, 0].
+         */
+        KernelInfo: {
+            /** Inputs */
+            inputs: number;
+            /** Parameter */
+            parameter: string;
+            /** Shape */
+            shape: number[];
+            /** Values */
+            values: number[];
         };
         /**
          * KernelRow
@@ -1285,6 +1669,104 @@ export interface components {
             shape: number[];
         };
         /**
+         * NeuronInfo
+         * @description `losses` has one number more than steps were taken. `probabilities` are (side, side) row by row from
+         *     the top, over the plane from −reach to reach; `units` the same of each hidden unit, (small, small).
+         */
+        NeuronInfo: {
+            /** Accuracy */
+            accuracy: number;
+            /** Losses */
+            losses: number[];
+            /** Points */
+            points: [
+                number,
+                number,
+                number
+            ][];
+            /** Probabilities */
+            probabilities: number[];
+            /** Reach */
+            reach: number;
+            /** Side */
+            side: number;
+            /** Small */
+            small: number;
+            /** Units */
+            units: number[][];
+            walk: components["schemas"]["WalkInfo"] | null;
+            /** Weights */
+            weights: {
+                [key: string]: number[] | number[][];
+            };
+        };
+        /**
+         * NeuronRequest
+         * @description See `studies.neuron.NeuronStudy`. `extra` are points of one's own (x, y, label); `weights` those to go
+         *     on from, None for the beginning; `steps` how many to take from there; `point` is walked through.
+         */
+        NeuronRequest: {
+            /**
+             * Activation
+             * @default tanh
+             */
+            activation: string;
+            /**
+             * Data
+             * @default circles
+             */
+            data: string;
+            /**
+             * Extra
+             * @default []
+             */
+            extra: [
+                number,
+                number,
+                number
+            ][];
+            /**
+             * Hidden
+             * @default 4
+             */
+            hidden: number;
+            /**
+             * Loss
+             * @default cross-entropy
+             */
+            loss: string;
+            /**
+             * Noise
+             * @default 0
+             */
+            noise: number;
+            /** Point */
+            point?: [
+                number,
+                number,
+                number
+            ] | null;
+            /**
+             * Rate
+             * @default 0.5
+             */
+            rate: number;
+            /**
+             * Seed
+             * @default 0
+             */
+            seed: number;
+            /**
+             * Steps
+             * @default 0
+             */
+            steps: number;
+            /** Weights */
+            weights?: {
+                [key: string]: number[] | number[][];
+            } | null;
+        };
+        /**
          * NodeInfo
          * @description `box` is x0, y0, x1, y1 in the graph's own pixels; `group` the opened module around it; `opens` whether
          *     it is a module with parts to be seen.
@@ -1315,6 +1797,18 @@ export interface components {
             shape: number[];
         };
         /**
+         * NumbersInfo
+         * @description Numbers (height, width), row by row.
+         */
+        NumbersInfo: {
+            /** Height */
+            height: number;
+            /** Values */
+            values: number[];
+            /** Width */
+            width: number;
+        };
+        /**
          * OperandInfo
          * @description `rows` are the strongest, `count` how many there are, `rest` what those not shown add together, `sums`
          *     what each of all rows adds, in order.
@@ -1337,6 +1831,26 @@ export interface components {
             /** Sums */
             sums: number[];
         };
+        /**
+         * PassageInfo
+         * @description See `studies.initialisation.Passage`; None is what overflowed. `verdicts` are of signals, gradients.
+         */
+        PassageInfo: {
+            /** Activation */
+            activation: string;
+            /** Gradients */
+            gradients: (number | null)[];
+            /** Initialisation */
+            initialisation: string;
+            /** Predicted Gradients */
+            predicted_gradients: (number | null)[];
+            /** Predicted Signals */
+            predicted_signals: (number | null)[];
+            /** Signals */
+            signals: (number | null)[];
+            /** Verdicts */
+            verdicts: string[];
+        };
         /** PictureInfo */
         PictureInfo: {
             /** Height */
@@ -1349,6 +1863,20 @@ export interface components {
             width: number;
         };
         /**
+         * PoolingInfo
+         * @description The rectified edges of a picture where it is, and moved; and what the pooling makes of both.
+         */
+        PoolingInfo: {
+            /** Change */
+            change: number;
+            /** Maps */
+            maps: components["schemas"]["NumbersInfo"][];
+            /** Pooled */
+            pooled: components["schemas"]["NumbersInfo"][];
+            /** Pooled Change */
+            pooled_change: number;
+        };
+        /**
          * Prediction
          * @description The likeliest classes of one picture.
          */
@@ -1357,6 +1885,19 @@ export interface components {
             classes: components["schemas"]["ClassScore"][];
             /** Milliseconds */
             milliseconds: number;
+        };
+        /** RaceInfo */
+        RaceInfo: {
+            /** Optimiser */
+            optimiser: string;
+            /** Rate */
+            rate: number;
+            /** Values */
+            values: number[];
+            /** X */
+            x: number[];
+            /** Y */
+            y: number[];
         };
         /** RecipeInfo */
         RecipeInfo: {
@@ -1518,6 +2059,18 @@ export interface components {
             sorted_splits: string[];
         };
         /**
+         * ShiftsInfo
+         * @description The share that each pooling passes on, by pixels moved.
+         */
+        ShiftsInfo: {
+            /** Shares */
+            shares: {
+                [key: string]: number[];
+            };
+            /** Shifts */
+            shifts: number[];
+        };
+        /**
          * StartRequest
          * @description `values` are the settings that differ from the recipe's, as typed.
          */
@@ -1540,6 +2093,30 @@ export interface components {
             name: string;
             /** Value */
             value: number;
+        };
+        /**
+         * SurfaceInfo
+         * @description `values` (side, side) row by row from the top of `box` (x0, x1, y0, y1); `rates` suit.
+         */
+        SurfaceInfo: {
+            /** Box */
+            box: number[];
+            /** Formula */
+            formula: string;
+            /** Least */
+            least: number[][];
+            /** Lowest */
+            lowest: number;
+            /** Rates */
+            rates: {
+                [key: string]: number;
+            };
+            /** Side */
+            side: number;
+            /** Start */
+            start: number[];
+            /** Values */
+            values: number[];
         };
         /** TableInfo */
         TableInfo: {
@@ -1617,6 +2194,112 @@ export interface components {
             /** Error Type */
             type: string;
         };
+        /**
+         * WalkEdgeInfo
+         * @description See `types.walk.WalkEdge`; numbers row by row.
+         */
+        WalkEdgeInfo: {
+            /** Derivative */
+            derivative: number[] | null;
+            /** Form */
+            form: string;
+            /** Gradient */
+            gradient: number[] | null;
+            /** Source */
+            source: string;
+            /** Target */
+            target: string;
+        };
+        /** WalkInfo */
+        WalkInfo: {
+            /** Edges */
+            edges: components["schemas"]["WalkEdgeInfo"][];
+            /** Nodes */
+            nodes: components["schemas"]["WalkNodeInfo"][];
+            /** Result */
+            result: string;
+            /** Steps */
+            steps: components["schemas"]["WalkStepInfo"][];
+        };
+        /**
+         * WalkNodeInfo
+         * @description See `types.walk.WalkNode`; numbers row by row.
+         */
+        WalkNodeInfo: {
+            /** Gradient */
+            gradient: number[] | null;
+            /** Name */
+            name: string;
+            /** Operation */
+            operation: string;
+            /** Role */
+            role: string;
+            /** Shape */
+            shape: number[];
+            /** Value */
+            value: number[];
+        };
+        /** WalkStepInfo */
+        WalkStepInfo: {
+            /**
+             * Direction
+             * @enum {string}
+             */
+            direction: "forward" | "backward";
+            /** Name */
+            name: string;
+            /** Reached */
+            reached: string[];
+        };
+        /**
+         * WhatIfInfo
+         * @description The likeliest classes of before and of after. `moved` is the total variation distance of the two
+         *     distributions, in [0, 1].
+         */
+        WhatIfInfo: {
+            /** Classes */
+            classes: components["schemas"]["ChangedClass"][];
+            /** Milliseconds */
+            milliseconds: number;
+            /** Moved */
+            moved: number;
+        };
+        /**
+         * WhatIfRequest
+         * @description `changes` are texts of `types.change`; `boxes` (top, left, bottom, right), in pixels of the picture as
+         *     the network sees it, are covered with `fill`.
+         */
+        WhatIfRequest: {
+            /**
+             * Boxes
+             * @default []
+             */
+            boxes: [
+                number,
+                number,
+                number,
+                number
+            ][];
+            /**
+             * Changes
+             * @default []
+             */
+            changes: string[];
+            /**
+             * Fill
+             * @default grey
+             */
+            fill: string;
+            /**
+             * Most
+             * @default 6
+             */
+            most: number;
+            /** Network */
+            network: string;
+            /** Picture */
+            picture: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -1642,6 +2325,326 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AugmentationInfo"];
+                };
+            };
+        };
+    };
+    activations_api_basics_activations_get: {
+        parameters: {
+            query?: {
+                reach?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CurvesInfo"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    choices_api_basics_choices_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChoicesInfo"];
+                };
+            };
+        };
+    };
+    convolution_api_basics_convolution_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConvolutionRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConvolutionInfo"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    initialisation_api_basics_initialisation_get: {
+        parameters: {
+            query: {
+                activation: string[];
+                initialisation: string[];
+                depth?: number;
+                width?: number;
+                seed?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PassageInfo"][];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    kernel_api_basics_kernel_get: {
+        parameters: {
+            query: {
+                name: string;
+                size?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": number[][];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    neuron_api_basics_neuron_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NeuronRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NeuronInfo"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    pooling_api_basics_pooling_get: {
+        parameters: {
+            query: {
+                picture: string;
+                pooling?: string;
+                size?: number;
+                down?: number;
+                right?: number;
+                side?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PoolingInfo"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    shifts_api_basics_pooling_shifts_get: {
+        parameters: {
+            query: {
+                picture: string;
+                size?: number;
+                side?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShiftsInfo"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    run_race_api_basics_race_get: {
+        parameters: {
+            query: {
+                surface: string;
+                optimiser: string[];
+                steps?: number;
+                rate?: number | null;
+                x?: number | null;
+                y?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RaceInfo"][];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    surface_api_basics_surface_get: {
+        parameters: {
+            query: {
+                name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SurfaceInfo"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -3014,6 +4017,104 @@ export interface operations {
                 network: string;
                 picture: string;
                 address: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    what_if_api_whatif_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WhatIfRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhatIfInfo"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    kernel_api_whatif_kernel_get: {
+        parameters: {
+            query: {
+                network: string;
+                address: string;
+                source?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KernelInfo"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    picture_api_whatif_picture_get: {
+        parameters: {
+            query: {
+                network: string;
+                picture: string;
+                box?: string[] | null;
+                fill?: string;
             };
             header?: never;
             path?: never;

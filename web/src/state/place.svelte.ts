@@ -12,7 +12,7 @@ export interface Place {
   [extra: string]: string | string[];
 }
 
-const LISTS = new Set(["opened", "methods", "runs", "pictures"]);
+const LISTS = new Set(["opened", "methods", "runs", "pictures", "changes", "boxes", "compared"]);
 
 function read(): Place {
   const words = new URLSearchParams(location.search);

@@ -1,6 +1,7 @@
 """The studio's routes: each parses, asks the library, and answers with a schema."""
 
 from pellucid.studio.routes import (
+    basics,
     data,
     explaining,
     jobs,
@@ -11,6 +12,7 @@ from pellucid.studio.routes import (
     results,
     session,
     training,
+    whatif,
 )
 
 ROUTERS = (
@@ -24,4 +26,6 @@ ROUTERS = (
     results.router,
     masks.router,
     explaining.router,
+    whatif.router,
+    basics.router,
 )

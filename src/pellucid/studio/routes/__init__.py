@@ -2,6 +2,7 @@
 
 from pellucid.studio.routes import (
     data,
+    exciting,
     explaining,
     jobs,
     layers,
@@ -22,4 +23,5 @@ ROUTERS = (
     data.router,
     results.router,
     explaining.router,
+    exciting.router,
 )

@@ -22,14 +22,13 @@ from pellucid.studio.serving import open_studio
 from pellucid.studio.sets import picture_file
 
 RUNS = {
-    "shapes": ["shapes-resnet", "--epochs", "4"],
+    "shapes": ["shapes-resnet", "--epochs", "2"],
     "digits": ["digits-lenet5", "--epochs", "4", "--recorder.probes", "4"],
     "digits-mlp": ["digits-mlp", "--epochs", "4", "--recorder.probes", "4"],
 }
 WIDTHS, THEMES, LANGUAGES = (1280, 400), ("light", "dark"), ("en", "ko")
-QUIET = (
-    "() => !document.body.innerText.includes('loading …') && !document.body.innerText.includes('불러오는 중')"
-)
+QUIET = """() => !/loading …|불러오는 중/.test(document.body.innerText)
+    && ![...document.querySelectorAll('main [role=status]')].some((each) => /…|%/.test(each.innerText))"""
 
 
 def places(picture: str) -> dict[str, dict[str, str | list[str]]]:
@@ -100,9 +99,9 @@ def opened(browser: Browser, link: str, width: int) -> Page:
 def shoot(tab: Page, place: dict[str, str | list[str]], path: Path) -> None:
     tab.goto(f"{tab.url.partition('?')[0]}?{urlencode(place, doseq=True)}")
     tab.wait_for_load_state("load")
-    tab.wait_for_timeout(700)
-    tab.wait_for_function(QUIET, timeout=60_000)
-    tab.wait_for_timeout(1200)
+    tab.wait_for_timeout(900)
+    tab.wait_for_function(QUIET, timeout=240_000)
+    tab.wait_for_timeout(2500)  # pictures come, and motion ends
     path.parent.mkdir(parents=True, exist_ok=True)
     tab.screenshot(path=path, full_page=True)
     print(path)

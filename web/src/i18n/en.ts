@@ -28,7 +28,8 @@ export const en = {
     fit: "fit",
     parameters: "parameters",
     multiplyAdds: "multiply-adds",
-    layers: "rows",
+    layers: "layers and operations",
+    hint: "Choose one to see what it makes of the picture; double-click a module with + to open it.",
     input: "input",
     graphLabel: "The network's graph. Arrow keys move between layers, Enter selects, O opens or folds.",
     columns: {

@@ -30,7 +30,8 @@ export const ko: typeof en = {
     fit: "전체 보기",
     parameters: "매개변수",
     multiplyAdds: "곱셈-덧셈",
-    layers: "행",
+    layers: "개의 층과 연산",
+    hint: "하나를 고르면 사진에서 무엇을 만드는지 보입니다. + 표시가 있는 모듈은 두 번 눌러 펼치세요.",
     input: "입력",
     graphLabel: "네트워크 그래프. 화살표 키로 층 사이를 이동하고 Enter로 선택, O로 펼치거나 접습니다.",
     columns: {

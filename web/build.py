@@ -21,7 +21,15 @@ except ImportError:  # by hand
 WEB = Path(__file__).parent.resolve()
 STATIC = WEB.parent / "src" / "pellucid" / "studio" / "static"
 STAMP = STATIC / "built-from.txt"
-_SOURCES = ("src", "public", "index.html", "package.json", "package-lock.json", "vite.config.ts")
+_SOURCES = (
+    "src",
+    "public",
+    "index.html",
+    "package.json",
+    "package-lock.json",
+    "vite.config.ts",
+    "svelte.config.js",
+)
 
 
 class CustomBuildHook(BuildHookInterface):  # type: ignore[misc,valid-type,unused-ignore]

@@ -18,6 +18,7 @@ from pellucid.types.errors import InputError
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 WAITING = 32  # jobs that may wait
 KEPT = 200  # finished jobs whose results are kept
+_END = ""  # the topic after which no news come
 
 
 class CancelledError(Exception):
@@ -65,8 +66,14 @@ class News:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(_push, queue, (topic, data))
 
+    def close(self) -> None:
+        """There will be no more: who listens may go."""
+        self.tell(_END, None)
+
     async def listen(self) -> AsyncIterator[tuple[str, Any]]:
-        """News as they come; ("beat", None) every 10 seconds in which there are none."""
+        """News as they come, until there are no more; ("beat", None) every 10 seconds in which there are
+        none.
+        """
         queue: asyncio.Queue[tuple[str, Any]] = asyncio.Queue(1000)
         listener = (asyncio.get_running_loop(), queue)
         with self._lock:
@@ -74,9 +81,12 @@ class News:
         try:
             while True:
                 try:
-                    yield await asyncio.wait_for(queue.get(), 10)
+                    topic, data = await asyncio.wait_for(queue.get(), 10)
                 except TimeoutError:
-                    yield "beat", None
+                    topic, data = "beat", None
+                if topic == _END:
+                    return
+                yield topic, data
         finally:
             with self._lock:
                 self._listeners.discard(listener)

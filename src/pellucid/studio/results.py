@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from pellucid.data.opening import open_data
 from pellucid.data.source import Data
 from pellucid.recipes.experiment import OpenedRun
 from pellucid.studio.schemas import MistakeInfo, ResultsInfo
+from pellucid.tasks.classification_views import threshold_curves
 from pellucid.types.errors import InputError
 from pellucid.types.evaluation import Evaluation
+from pellucid.views.figure import Figure
 
 MISTAKES = 200
 
@@ -80,6 +84,12 @@ def results_info(found: Judged) -> ResultsInfo:
         confusion=found.confusion().tolist(),
         mistakes=found.mistakes(),
     )
+
+
+def curves_of(found: Judged) -> Sequence[Figure]:
+    """ROC and precision–recall curves of each class, as a report has them."""
+    outputs, truth = torch.from_numpy(found.evaluation.outputs), torch.from_numpy(found.evaluation.targets)
+    return threshold_curves(outputs, truth, found.classes)
 
 
 def data_of(opened: OpenedRun) -> Data:

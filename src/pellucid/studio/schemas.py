@@ -82,8 +82,10 @@ class RowInfo(BaseModel):
     inputs: list[list[int]]
     outputs: list[list[int]]
     parameters: int
+    again: bool
     multiply_adds: int
     forward_bytes: int
+    training_bytes: int
     field: str
     field_size: list[float]
     field_stride: list[float]
@@ -425,3 +427,63 @@ class ExplainedInfo(BaseModel):
     job: str
     maps: list[MapInfo]
     total: int
+
+
+class ExcitingRequest(BaseModel):
+    """`data` is a set by name; "" means a run's own test pictures, or the shapes."""
+
+    network: str
+    address: str
+    data: str = ""
+
+
+class GrownInfo(BaseModel):
+    """A picture made to excite `address`: as far as it has come."""
+
+    address: str
+    step: int
+    steps: int
+    score: float
+    finished: bool
+
+
+class ExampleInfo(BaseModel):
+    """`window` is (top, left, bottom, right): what of the picture excites most."""
+
+    index: int
+    value: float
+    name: str
+    window: list[int]
+
+
+class ExamplesInfo(BaseModel):
+    """`size` is the pictures' (height, width); `seen` of them were looked at."""
+
+    data: str
+    seen: int
+    size: list[int]
+    examples: list[ExampleInfo]
+
+
+class EmbedRequest(BaseModel):
+    method: Literal["pca", "tsne", "umap"] = "pca"
+
+
+class EmbeddedInfo(BaseModel):
+    """A map of `count` pictures; `colours` are those of the classes."""
+
+    count: int
+    layer: str
+    method: str
+    classes: list[str]
+    colours: list[str]
+    notes: list[str]
+
+
+class AboutInfo(BaseModel):
+    """What a node of the graph takes, gives and costs; `window` is what its middle unit sees of the picture
+    (top, left, bottom, right), empty where it sees none of it, or all.
+    """
+
+    row: RowInfo
+    window: list[int]

@@ -3,6 +3,7 @@
 from pellucid.studio.routes import (
     basics,
     data,
+    exciting,
     explaining,
     jobs,
     layers,
@@ -28,4 +29,5 @@ ROUTERS = (
     explaining.router,
     whatif.router,
     basics.router,
+    exciting.router,
 )

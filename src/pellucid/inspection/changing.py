@@ -50,7 +50,8 @@ def changing(model: nn.Module, changes: Sequence[Change], inputs: Sequence[Any])
     with ExitStack() as stack:
         for key, several in scalings.items():
             layout = _layout(layouts, key, several)
-            stack.enter_context(replacing(own, key[0], partial(_scaled, layout, several), call=key[1]))
+            where = several[0].address.whole
+            stack.enter_context(replacing(own, where, partial(_scaled, layout, several)))
         yield own
 
 

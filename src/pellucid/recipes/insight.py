@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -24,7 +25,7 @@ from pellucid.types.evaluation import Evaluation
 from pellucid.types.insight import Embedded, ExcitedFilters, ExplainedMistakes, Insight, Pixels
 
 T = TypeVar("T")
-MISTAKES = 12
+MISTAKES = 8
 SAMPLES = 400  # pictures in which to look, spread over the split
 CHANNELS, TOP = 18, 8
 _BATCH, _THUMBNAIL = 50, 32
@@ -69,7 +70,8 @@ def _explained(model: nn.Module, data: Data, split: str, wrong: list[int]) -> Ex
     inputs = normalise(stored, data.info.preprocessing).inputs
     found = grad_cam(model, inputs, likeliest(data.info.classes))
     truths = tuple(data.info.classes[label] for label in class_labels(stored).tolist())
-    return ExplainedMistakes(_pixels(stored.inputs), truths, found)
+    said = tuple(f"said {text}" for text in found.targets)
+    return ExplainedMistakes(_pixels(stored.inputs), truths, replace(found, targets=said))
 
 
 def _excited(

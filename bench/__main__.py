@@ -35,7 +35,7 @@ BENCHES = (
     "segmentation",
     "capture",
 )
-ON_REQUEST = ("precision", "precision_rule")  # they take long, or need data
+ON_REQUEST = ("precision", "precision_rule", "studio")  # they take long, or need data
 RESULTS = Path(__file__).parent / "results"
 
 

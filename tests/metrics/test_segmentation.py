@@ -9,7 +9,12 @@ from scipy.spatial.distance import cdist
 from sklearn.metrics import confusion_matrix, jaccard_score
 
 from pellucid.metrics.boundary import BoundaryF, boundaries, boundary_f, tolerance
-from pellucid.metrics.segmentation import Segmentation, picture_confusions, pixel_confusion
+from pellucid.metrics.segmentation import (
+    Segmentation,
+    frequency_baselines,
+    picture_confusions,
+    pixel_confusion,
+)
 from pellucid.types.batch import Batch
 from pellucid.types.data_info import VOID
 from pellucid.types.errors import InputError
@@ -90,6 +95,19 @@ def test_pictures_add_up():
     each = picture_confusions(logits.argmax(1), targets, 5)
     torch.testing.assert_close(each.sum(0), pixel_confusion(logits.argmax(1), targets, 5))
     assert each[0].sum() == (targets[0] != VOID).sum()
+
+
+def test_what_one_scores_who_knows_frequencies_alone():
+    """Against the metric itself, of a truth in which a class is missing."""
+    torch.manual_seed(0)
+    targets = torch.multinomial(torch.tensor([0.6, 0.3, 0.0, 0.1]), 400_000, replacement=True)
+    constant, drawn = torch.zeros_like(targets), targets[torch.randperm(len(targets))]
+    support = pixel_confusion(constant, targets, 4).sum(1)
+    for said, expected in zip((constant, drawn), frequency_baselines(support), strict=True):
+        classes = pixel_confusion(said, targets, 4).double()
+        iou = classes.diagonal() / (classes.sum(0) + classes.sum(1) - classes.diagonal())
+        assert expected == pytest.approx(float(iou.nanmean()), abs=2e-3)
+    assert all(map(math.isnan, frequency_baselines(torch.zeros(3))))
 
 
 def test_wrong_targets_are_refused():

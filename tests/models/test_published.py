@@ -20,6 +20,7 @@ from torchvision.models import WeightsEnum
 
 from pellucid.data.decode import load_picture
 from pellucid.data.loading import normalise
+from pellucid.models.backbone import load_backbone
 from pellucid.models.naming import build_model
 from pellucid.models.published import is_published, key_maps, open_weights
 from pellucid.models.weights import load_state
@@ -267,6 +268,36 @@ def test_a_key_map_of_ours(publish_timm: Publish) -> None:
     load_state(model, theirs, "timm/legacy_xception", maps=key_maps("xception"))
     with pytest.raises(InputError, match="missing"):
         load_state(model, theirs, "timm/legacy_xception")
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        "fcn-resnet50",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("fcn-resnet101", "deeplabv3-resnet50", "deeplabv3-resnet101")
+        ),
+    ],
+)
+def test_segmenters_of_torchvision_are_taken_over_whole(publish: Publish, network: str) -> None:
+    """All of their layers, the auxiliary ones too; pictures keep their size."""
+    name = network.replace("-", "_")
+    torch.manual_seed(1)
+    theirs = torchvision.models.get_model(
+        name, weights=None, weights_backbone=None, num_classes=21, aux_loss=True
+    )
+    publish(theirs.state_dict(), name, "COCO_WITH_VOC_LABELS_V1")
+    weights = open_weights(f"torchvision/{name}")
+    assert weights.preprocessing is not None
+    assert weights.preprocessing.size is None
+    assert (len(weights.classes), weights.classes[:2]) == (21, ("__background__", "aeroplane"))
+    model = build_model(network, inputs=(3, 33, 47), outputs=21)
+    assert not load_backbone(model, weights, key_maps(network)), "they are more than a backbone's"
+    load_state(model, weights.state, weights.where, maps=key_maps(network))
+    x = torch.randn(1, 3, 33, 47)
+    with torch.inference_mode():
+        torch.testing.assert_close(model.eval()(x), theirs.eval()(x)["out"], rtol=1e-4, atol=1e-5)
 
 
 def test_timms_with_another_hash_are_refused(publish_timm: Publish) -> None:

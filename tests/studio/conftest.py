@@ -48,6 +48,13 @@ def picture(asking: TestClient) -> str:
     return found
 
 
+@pytest.fixture(scope="module")
+def pictures(asking: TestClient) -> list[str]:
+    """Several uploaded pictures' ids."""
+    found = (asking.post("/api/pictures", content=noise(seed=seed)) for seed in range(3))
+    return [answer.json()["id"] for answer in found]
+
+
 @pytest.fixture(scope="session")
 def png() -> bytes:
     """A picture's file."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import socket
 import sys
 import webbrowser
 from collections.abc import Sequence
@@ -52,43 +50,24 @@ class Call:
 
 def main(arguments: Sequence[str]) -> int:
     call = parse(Call, arguments, command="studio", about=ABOUT)
-    import uvicorn
-
     from pellucid.data.classes import read_classes
-    from pellucid.studio.app import NOT_BUILT, STATIC, House, create_app, guarded
+    from pellucid.studio.app import NOT_BUILT, STATIC, House
     from pellucid.studio.networks import Networks
     from pellucid.studio.pictures import Pictures
+    from pellucid.studio.serving import serving
 
     if (call.weights or call.classes) and not call.model:
         raise InputError("--weights and --classes are for a network; name it with --model")
-    listening = _listening(call.host, call.port)
-    port = listening.getsockname()[1]
     classes = read_classes(call.classes).names if call.classes else ()
     networks = Networks(call.runs, call.model, call.weights, classes)
     house = House(networks, Pictures(call.image), call.data)
+    studio = serving(house, host=call.host, port=call.port, token=call.token)
     for name in call.model:
         house.networks[name]  # a name that is wrong is told now
-    token = call.token or secrets.token_urlsafe(24)
-    hosts = frozenset(f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]", call.host))
-    link = f"http://{'127.0.0.1' if call.host == '0.0.0.0' else call.host}:{port}/?token={token}"
     if not (STATIC / "index.html").exists():
         print(f"pellucid: {NOT_BUILT}", file=sys.stderr)
-    print(f"the studio is open at {link}", flush=True)
+    print(f"the studio is open at {studio.link}", flush=True)
     if call.browser:
-        webbrowser.open(link)
-    app = guarded(create_app(house), token=token, hosts=hosts)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on"))
-    server.run(sockets=[listening])
+        webbrowser.open(studio.link)
+    studio.run()
     return 0
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-    except OSError as error:
-        listening.close()
-        raise InputError(f"port {port} of {host} cannot be taken ({error.strerror}); try --port 0") from error
-    return listening

@@ -5,6 +5,8 @@ They are said in pixels. What is black to a network depends on its preprocessing
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torchvision.transforms.v2.functional import gaussian_blur
@@ -45,6 +47,27 @@ def baseline(
             drawn = torch.rand(pictures.shape, generator=torch.Generator().manual_seed(seed_of(seed)))
             return black + (white - black) * drawn.to(pictures)
     raise unknown_name("baseline", name, BASELINES)
+
+
+def covered(
+    pictures: Tensor,
+    boxes: Sequence[tuple[int, int, int, int]],
+    name: str,
+    preprocessing: Preprocessing | None = None,
+) -> Tensor:
+    """`pictures` with the baseline `name` in `boxes` (top, left, bottom, right), in pixels; what lies beside
+    the picture is left out.
+    """
+    fill = baseline(pictures, name, preprocessing)
+    changed = pictures.clone()
+    for top, left, bottom, right in boxes:
+        if not (top < bottom and left < right):
+            raise InputError(
+                f"a box is (top, left, bottom, right) with room in it; got {(top, left, bottom, right)}"
+            )
+        rows, columns = slice(max(0, top), max(0, bottom)), slice(max(0, left), max(0, right))
+        changed[..., rows, columns] = fill[..., rows, columns]
+    return changed
 
 
 def as_seen(pictures: Tensor, pixel: float, preprocessing: Preprocessing) -> Tensor:

@@ -60,18 +60,19 @@ def shift_responses(
 def _responses(
     layer: Callable[[Tensor], Tensor], pictures: Tensor, shifts: Sequence[int], margin: int
 ) -> list[ShiftResponse]:
-    still = _crop(pictures, margin, 0, 0)
+    still = moved_crop(pictures, margin, 0, 0)
     answer = layer(still)
     found = []
     for shift in shifts:
-        moved = [_crop(pictures, margin, down, right) for down, right in ((shift, 0), (0, shift))]
+        moved = [moved_crop(pictures, margin, down, right) for down, right in ((shift, 0), (0, shift))]
         own = torch.stack([_change(each, still) for each in moved]).mean()
         others = torch.stack([_change(layer(each), answer) for each in moved]).mean()
         found.append(ShiftResponse(shift, float(own), float(others)))
     return found
 
 
-def _crop(pictures: Tensor, margin: int, down: int, right: int) -> Tensor:
+def moved_crop(pictures: Tensor, margin: int, down: int, right: int) -> Tensor:
+    """`pictures` (b, c, h, w) without `margin` pixels a side, after they were moved by at most as many."""
     height, width = pictures.shape[2] - 2 * margin, pictures.shape[3] - 2 * margin
     top, left = margin - down, margin - right
     return pictures[:, :, top : top + height, left : left + width]

@@ -76,6 +76,19 @@ def ious(confusion: Tensor) -> Tensor:
     return right / (confusion.sum(-1) + confusion.sum(-2) - right)
 
 
+def frequency_baselines(support: Tensor) -> tuple[float, float]:
+    """The mIoU of two who know nothing but how often the classes occur, `support` (classes,): who says the
+    most frequent one everywhere, and, expected, who says each at random as often as it occurs.
+
+    The first is the greatest share p over the number of classes that occur; in the second a class with the
+    share p has p² of the pixels right and 2p − p² in truth or prediction. NaN where there is no pixel.
+    """
+    shares = support[support > 0].double() / support.sum()
+    if not len(shares):
+        return math.nan, math.nan
+    return float(shares.max() / len(shares)), float((shares / (2 - shares)).mean())
+
+
 class Segmentation:
     """`matrix` is (classes, classes) int64, rows the truth, columns the prediction.
 

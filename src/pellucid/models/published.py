@@ -12,6 +12,7 @@ import contextlib
 import pickle
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,8 @@ def _from_torchvision(name: str) -> Weights:
     import torchvision
 
     network, _, tag = name.partition(".")
-    names = torchvision.models.list_models(module=torchvision.models)
+    modules = (torchvision.models, torchvision.models.segmentation)
+    names = [known for module in modules for known in torchvision.models.list_models(module=module)]
     if network not in names:
         raise unknown_name(
             "network with weights", f"torchvision/{network}", [f"torchvision/{other}" for other in names]
@@ -76,14 +78,10 @@ def _from_torchvision(name: str) -> Weights:
         )
     preset = chosen.transforms()
     mean, std = ((0.5,) * 3, (0.5,) * 3) if network in _CENTRED else (preset.mean, preset.std)
-    side = preset.crop_size[0]
-    preprocessing = Preprocessing(
-        tuple(mean),
-        tuple(std),
-        size=(side, side),
-        keep=side / preset.resize_size[0],
-        interpolation=preset.interpolation.value,
-    )
+    preprocessing = Preprocessing(tuple(mean), tuple(std), interpolation=preset.interpolation.value)
+    if hasattr(preset, "crop_size"):  # segmenters take pictures of any size
+        side = preset.crop_size[0]
+        preprocessing = replace(preprocessing, size=(side, side), keep=side / preset.resize_size[0])
     return Weights(state, where, preprocessing, tuple(chosen.meta.get("categories") or ()))
 
 

@@ -6,7 +6,7 @@ import contextlib
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 import torchvision
+from numpy.typing import NDArray
 from torch import nn
 
 import pellucid
@@ -180,18 +181,24 @@ def keep_evaluation(run: RunFolder, model: nn.Module, task: Task, data: Data, ev
     They are run one by one: a whole batch of label maps may be more than the memory holds.
     """
     pictures, exhibits = {}, {}
-    device = next(model.parameters()).device
-    with evaluation_mode(model), torch.inference_mode():
-        for index in task.telling(evaluation):
-            stored = data.splits[evaluation.split].fetch(torch.tensor([index])).to(device)
-            batch = normalise(stored, data.info.preprocessing)
-            shown = task.exhibits(task.forward(model, batch), batch)
-            exhibits[index] = {name: maps[0].cpu().numpy() for name, maps in shown.items()}
-            if stored.inputs.dtype == torch.uint8:
-                pictures[index] = stored.inputs[0].cpu().numpy()
+    for index in task.telling(evaluation):
+        stored, exhibits[index] = exhibit(model, task, data, evaluation.split, index)
+        if stored.dtype == np.uint8:
+            pictures[index] = stored
     run.write_evaluation(replace(evaluation, exhibits=exhibits), pictures)
     if has_insight(data.info):
         write_insight(run, look_into(model, data, evaluation, list(task.telling(evaluation))))
+
+
+def exhibit(
+    model: nn.Module, task: Task, data: Data, split: str, index: int
+) -> tuple[NDArray[Any], Mapping[str, NDArray[np.uint8]]]:
+    """One sample of a split as it is stored, and what the task shows of what `model` says of it."""
+    stored = data.splits[split].fetch(torch.tensor([index])).to(next(model.parameters()).device)
+    batch = normalise(stored, data.info.preprocessing)
+    with evaluation_mode(model), torch.inference_mode():
+        shown = task.exhibits(task.forward(model, batch), batch)
+    return stored.inputs[0].cpu().numpy(), {name: maps[0].cpu().numpy() for name, maps in shown.items()}
 
 
 @dataclass(frozen=True)

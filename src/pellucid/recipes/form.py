@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 from pellucid.recipes.recipe import Recipe
+from pellucid.runs.atomic import PARSING
 
 Kind = Literal["flag", "whole", "number", "text", "choice", "list"]
 
@@ -91,7 +92,8 @@ def explanations(settings: Hashable) -> dict[str, str]:
     for each in reversed(inspect.getmro(cast(type, settings))):
         if not dataclasses.is_dataclass(each):
             continue
-        body = ast.parse(textwrap.dedent(inspect.getsource(each))).body[0]
+        with PARSING:
+            body = ast.parse(textwrap.dedent(inspect.getsource(each))).body[0]
         if not isinstance(body, ast.ClassDef):
             continue
         for one, after in zip(body.body, body.body[1:], strict=False):

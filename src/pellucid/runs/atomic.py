@@ -7,12 +7,18 @@ import os
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.types.errors import InputError
+
+PARSING = Lock()
+"""Held while Python parses a text for its own use, as numpy does the head of each array: Python before 3.11.8
+fails if two threads do so at once.
+"""
 
 
 def write_file(path: Path, content: bytes | str) -> None:
@@ -52,7 +58,7 @@ def write_arrays(path: Path, about: Mapping[str, Any], arrays: Mapping[str, NDAr
 def read_arrays(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """What `write_arrays` wrote. Raises `InputError` for a file that is damaged or something else."""
     try:
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
+        with PARSING, open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         return json.loads(str(arrays.pop("about"))), arrays
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

@@ -38,6 +38,7 @@ class RunFolder:
         self.recordings = path / "recordings"
         self.report = path / "report.html"
         self.log = Log(path / "metrics.jsonl")
+        self.live = Log(path / "live.jsonl")
 
     @classmethod
     def create(cls, path: Path, description: Mapping[str, Any]) -> Self:
@@ -77,6 +78,14 @@ class RunFolder:
                 return False
         except InputError:
             return True
+
+    @property
+    def holder(self) -> int:
+        """The process that trains into the folder at this moment, 0 where none does."""
+        if not self.busy:
+            return 0
+        said = (self.path / _LOCK).read_text()
+        return int(said) if said.isdigit() else 0
 
     def describe(self) -> dict[str, Any]:
         """The content of run.json."""
@@ -155,17 +164,20 @@ class RunFolder:
 
 @contextlib.contextmanager
 def _held(path: Path) -> Iterator[None]:
-    """An exclusive lock on a file."""
+    """An exclusive lock on a file, which then says whose."""
     if os.name == "nt":
         yield  # Windows refuses to rename open files, which is guard enough
         return
     import fcntl
 
-    with open(path, "w") as file:
+    with open(path, "a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InputError(f"another process is writing to {path.parent} at this moment") from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
         yield
 
 

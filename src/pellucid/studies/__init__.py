@@ -14,14 +14,32 @@ STUDIES: Registry[type[Study]] = Registry(
     package=__name__,
     table="STUDIES",
     families={
+        "activations": {
+            "activations": "activations and their slopes as curves",
+        },
         "backpropagation": {
             "backpropagation": "values forward and gradients back through a small computation, step by step",
+        },
+        "convolution": {
+            "convolution": "a kernel over a picture: what comes out, of which size, at which cost",
         },
         "faithfulness": {
             "faithfulness": "which explanations are true of a network, over a data set, beside random maps",
         },
         "initialisation": {
             "initialisation": "how far signals and gradients come, by how weights begin and by activation",
+        },
+        "segmenters": {
+            "segmenters": "networks that answer for pixels, after the same time of training",
+        },
+        "neuron": {
+            "neuron": "a neuron, or a network of two layers, learns to part points of the plane",
+        },
+        "optimisers": {
+            "optimisers": "optimisers race over a surface of two numbers, with torch's own steps",
+        },
+        "pooling": {
+            "pooling": "how far poolings calm what a small move of the picture changes",
         },
         "upsampling": {
             "upsampling": "which up-samplings draw a checkerboard by themselves, and how strongly",

@@ -96,6 +96,11 @@ class InitialisationStudy(Study):
     """The one seed of all weights and inputs."""
 
     def run(self) -> Findings:
+        self.check()
+        return _told(self, list(passages(self)))
+
+    def check(self) -> None:
+        """Raise `InputError` for settings that cannot be."""
         for kind, names, known in (
             ("activation", self.activation, ACTIVATIONS),
             ("initialisation", self.initialisation, INITIALISATIONS),
@@ -109,7 +114,6 @@ class InitialisationStudy(Study):
             raise InputError(
                 f"expected a depth from 2 on and a width from 1 on; got {self.depth} and {self.width}"
             )
-        return _told(self, list(passages(self)))
 
 
 def passages(study: InitialisationStudy) -> Iterator[Passage]:

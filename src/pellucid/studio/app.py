@@ -14,13 +14,16 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from pellucid import __version__
+from pellucid.recipes.experiment import open_run
+from pellucid.studio.exciting import Grown
 from pellucid.studio.explaining import Explained
 from pellucid.studio.jobs import Jobs, News
 from pellucid.studio.networks import Networks
 from pellucid.studio.pictures import Pictures
+from pellucid.studio.results import data_of
 from pellucid.studio.routes import ROUTERS
 from pellucid.studio.security import Guard, TooLargeError
-from pellucid.studio.sets import Sets
+from pellucid.studio.sets import OpenSet, Sets
 from pellucid.studio.store import Store
 from pellucid.studio.training import Trainings
 from pellucid.types.errors import InputError
@@ -45,6 +48,7 @@ class House:
     trainings: Trainings = field(init=False)
     sets: Sets = field(init=False)
     explained: Store[str, Explained] = field(default_factory=lambda: Store(60, lambda _: 1.0))
+    grown: Store[str, Grown] = field(default_factory=lambda: Store(200, lambda _: 1.0))
 
     def __post_init__(self) -> None:
         self.jobs = Jobs(self.news)
@@ -58,6 +62,17 @@ class House:
                 f"no explanation has the number {job[:20]!r}; it may have been forgotten: ask again"
             )
         return found
+
+    def data_of(self, run: str) -> OpenSet:
+        """The data of a run. Raises `InputError` where they are no longer what they were."""
+        path = self.networks.run_path(run)
+        return self.sets.of_run(run, lambda: data_of(open_run(path)))
+
+    def data_for(self, network: str, data: str) -> OpenSet:
+        """The set `data` as `network` sees pictures; "" means a run's own, else the shapes."""
+        if network.startswith("run:") and not data:
+            return self.data_of(network.removeprefix("run:"))
+        return self.sets.seen_by(data or "shapes", self.networks[network].opened.preprocessing)
 
     def close(self) -> None:
         self.jobs.close()

@@ -10,7 +10,7 @@ from pellucid.views.layout import HEADING, lay_out
 from pellucid.views.words import LETTER, breadth
 
 WORDS, THUMBNAIL = 40.0, 68.0  # the height of a node's words, and of the maps under them, in pixels
-NARROWEST = 132.0
+NARROWEST, WITH_MAPS = 132.0, 262.0  # the least width of a node
 
 
 def graph_info(graph: Graph, trace: Trace) -> GraphInfo:
@@ -55,5 +55,5 @@ def _has_maps(node: Node) -> bool:
 def _size(node: Node) -> tuple[float, float]:
     shape = "×".join(str(side) for side in node.shapes[0][1:]) if node.shapes else ""
     longest = max(1.08 * breadth(node.label), breadth(f"{node.kind} {shape}") * 0.95)
-    width = max(NARROWEST, longest * LETTER + HEADING)
+    width = max(WITH_MAPS if _has_maps(node) else NARROWEST, longest * LETTER + HEADING)
     return width, WORDS + (THUMBNAIL if _has_maps(node) else 0.0)

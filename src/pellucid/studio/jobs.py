@@ -7,8 +7,9 @@ import itertools
 import traceback
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Event, Lock
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from pellucid.types.errors import InputError
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 WAITING = 32  # jobs that may wait
 KEPT = 200  # finished jobs whose results are kept
+_END = ""  # the topic after which no news come
 
 
 class CancelledError(Exception):
@@ -64,8 +66,14 @@ class News:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(_push, queue, (topic, data))
 
+    def close(self) -> None:
+        """There will be no more: who listens may go."""
+        self.tell(_END, None)
+
     async def listen(self) -> AsyncIterator[tuple[str, Any]]:
-        """News as they come; ("beat", None) every 10 seconds in which there are none."""
+        """News as they come, until there are no more; ("beat", None) every 10 seconds in which there are
+        none.
+        """
         queue: asyncio.Queue[tuple[str, Any]] = asyncio.Queue(1000)
         listener = (asyncio.get_running_loop(), queue)
         with self._lock:
@@ -73,9 +81,12 @@ class News:
         try:
             while True:
                 try:
-                    yield await asyncio.wait_for(queue.get(), 10)
+                    topic, data = await asyncio.wait_for(queue.get(), 10)
                 except TimeoutError:
-                    yield "beat", None
+                    topic, data = "beat", None
+                if topic == _END:
+                    return
+                yield topic, data
         finally:
             with self._lock:
                 self._listeners.discard(listener)
@@ -110,7 +121,7 @@ class Jobs:
             ended = [each.id for each in self._jobs.values() if each.state not in ("waiting", "running")]
             for id in ended[:-KEPT]:
                 del self._jobs[id]
-        self._pool.submit(self._run, job, work)
+        self._pool.submit(self._run, job, work).add_done_callback(partial(self._broke, job))
         self._tell(job)
         return job
 
@@ -152,12 +163,16 @@ class Jobs:
             self._become(job, "cancelled")
         except InputError as error:
             self._become(job, "failed", str(error))
-        except Exception as error:  # noqa: BLE001 - a job's own fault must not end the worker; it is told
-            traceback.print_exc()
-            self._become(job, "failed", f"{type(error).__name__}: {error}")
         else:
             job.progress = 1.0
             self._become(job, "done")
+
+    def _broke(self, job: Job, future: Future[None]) -> None:
+        """A fault of the work's own is told, with its traceback to the terminal."""
+        error = None if future.cancelled() else future.exception()
+        if error is not None:
+            traceback.print_exception(error)
+            self._become(job, "failed", f"{type(error).__name__}: {error}")
 
     def _become(self, job: Job, state: State, message: str = "") -> None:
         job.state, job.message = state, message or job.message

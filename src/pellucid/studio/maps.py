@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pellucid.inspection.capture import capture
 from pellucid.inspection.looking import Looking
 from pellucid.studio.schemas import LayerInfo
 from pellucid.types.address import Address
@@ -28,7 +31,32 @@ def maps_of(looking: Looking, address: str) -> Maps:
     channels of one pixel. Raises `InputError` where there is no such layer, or what it gives has no channels.
     """
     found = looking.at(Address.parse(address).whole)
-    tensor = found.maps() if len(found.layout.grid) == 2 else found.channels()
+    return _laid_out(found.maps() if len(found.layout.grid) == 2 else found.channels())
+
+
+def gradients_of(looking: Looking, address: str) -> Maps:
+    """The same of how the likeliest output changes with what the layer gave. Raises `InputError` where it
+    does not.
+    """
+    found = looking.at(Address.parse(address).whole)
+    with capture(looking.model, [str(found.address.whole)], gradients=True) as seen:
+        scores = first_tensor(looking.model(looking.picture))
+        score = scores.flatten(2).mean(2) if scores.ndim > 2 else scores
+        gradient = next(iter(seen.gradients_of(score.max()).values()))
+    if not isinstance(gradient, Tensor):
+        raise InputError(f"the likeliest output does not depend on what {found.address.whole} gives")
+    given = replace(found, tensor=gradient)
+    return _laid_out(given.maps() if len(found.layout.grid) == 2 else given.channels())
+
+
+def first_tensor(output: Any) -> Tensor:
+    """Of a network that gives several, the first."""
+    while not isinstance(output, Tensor):
+        output = next(iter(output.values() if isinstance(output, Mapping) else output))
+    return output
+
+
+def _laid_out(tensor: Tensor) -> Maps:
     values = tensor.detach().float().cpu().numpy()
     while values.ndim < 3:
         values = values[:, None]
@@ -46,8 +74,8 @@ def scale_of(maps: Maps) -> ColourScale:
     return fitting(maps, "activation")
 
 
-def layer_info(looking: Looking, address: str) -> LayerInfo:
-    maps, found = maps_of(looking, address), looking.at(Address.parse(address).whole)
+def layer_info(looking: Looking, address: str, maps: Maps) -> LayerInfo:
+    found = looking.at(Address.parse(address).whole)
     scale = scale_of(maps)
     return LayerInfo(
         address=str(found.address),

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
 
 from pellucid.data.decode import load_picture
 from pellucid.inspection.graph import graph_of
-from pellucid.inspection.layer_table import LayerTable, table_of
+from pellucid.inspection.layer_table import LayerTable, Row, table_of
 from pellucid.inspection.looking import Looking
-from pellucid.inspection.trace import Trace, trace
+from pellucid.inspection.receptive_field import ReceptiveField, receptive_fields
+from pellucid.inspection.trace import Trace, Value, trace
 from pellucid.models import MODELS
 from pellucid.recipes import RECIPES
 from pellucid.recipes.opened import OpenedNetwork, open_network
+from pellucid.studio.maps import Maps, gradients_of, maps_of
 from pellucid.studio.pictures import Picture
 from pellucid.studio.store import Store
+from pellucid.types.address import Address
 from pellucid.types.errors import InputError, unknown_name
 from pellucid.types.graph import Graph
 
 MEMORY = 4 * 2**30  # bytes that networks may take together
 LOOKS = 2 * 2**30  # bytes that kept runs on pictures may take together
+GRADIENTS = 256 * 2**20  # bytes that kept gradients may take together
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,37 @@ class Network:
     trace: Trace
     table: LayerTable
     bytes: int
+
+    @cached_property
+    def _rows(self) -> Mapping[str, Row]:
+        return {row.address: row for row in self.table.rows}
+
+    @cached_property
+    def _values(self) -> Mapping[str, Value]:
+        """What is given at each address, of several tensors the first."""
+        found = {call.address: call.outputs[0] for call in self.trace.calls if call.outputs}
+        operations = zip(self.trace.addresses, self.trace.operations, strict=True)
+        return found | {address: each.outputs[0] for address, each in operations if each.outputs}
+
+    @cached_property
+    def _fields(self) -> Mapping[Value, ReceptiveField]:
+        return receptive_fields(self.trace)
+
+    def row(self, address: str) -> Row:
+        """Of the layer table. Raises `InputError` for what has no row."""
+        if address not in self._rows:
+            raise unknown_name("layer or operation", address[:120], [*self._rows])
+        return self._rows[address]
+
+    def window(self, address: str) -> list[int]:
+        """What the middle unit sees of the picture: (top, left, bottom, right); empty where units have no
+        place in it, or see nothing.
+        """
+        value = self._values.get(address)
+        field = None if value is None else self._fields.get(value)
+        if value is None or field is None or len(field.dims) != 2 or field.status == "nothing":
+            return []
+        return list(field.window(*(value.shape[dim] // 2 for dim in field.dims), clipped=True))
 
     def graph(self, opened: Sequence[str] = (), depth: int = 1) -> Graph:
         return graph_of(self.trace, depth=depth, opened=opened)
@@ -50,6 +86,7 @@ class Networks:
         self._runs, self._trusted = runs.resolve(), tuple(trusted)
         self._weights, self._classes = weights, tuple(classes)
         self._open: Store[str, Network] = Store(MEMORY, lambda network: network.bytes)
+        self._gradients: Store[tuple[str, str, str], Maps] = Store(GRADIENTS, lambda each: each.nbytes)
         self._looks: Store[tuple[str, str], Looking] = Store(LOOKS, lambda each: each.watched.bytes)
 
     @property
@@ -91,6 +128,14 @@ class Networks:
     def look(self, name: str, picture: Picture) -> Looking:
         """The network run on the picture, once: what it computed is kept a while."""
         return self._looks.get((name, picture.id), lambda: self._looking(name, picture))
+
+    def maps(self, name: str, picture: Picture, address: str, of: str) -> Maps:
+        """What a layer gave, or with `of` "gradient" how the likeliest output changes with it."""
+        looking = self.look(name, picture)
+        if of != "gradient":
+            return maps_of(looking, address)
+        whole = str(Address.parse(address).whole)
+        return self._gradients.get((name, picture.id, whole), lambda: gradients_of(looking, whole))
 
     def _looking(self, name: str, picture: Picture) -> Looking:
         opened = self[name].opened

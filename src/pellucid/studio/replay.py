@@ -16,6 +16,7 @@ from pellucid.views.layers import (
     map_scales,
 )
 from pellucid.views.pictures import probe_predictions
+from pellucid.views.segmentation import predicted
 
 SHOWN = 2  # probe pictures whose feature maps are shown
 
@@ -30,7 +31,11 @@ def figures_at(
     """(what it is, figure) for the recording nearest to `step`."""
     here = min(recordings, key=lambda each: abs(each.step - step))
     if probes is not None and probes.pictures.size and classes and probes.targets.size:
-        yield "predictions", probe_predictions(here, probes, classes)
+        if "said" in here.exhibits:  # a class for every pixel
+            said = list(here.exhibits["said"])
+            yield "predictions", predicted(list(probes.pictures[: len(said)]), said, classes)
+        else:
+            yield "predictions", probe_predictions(here, probes, classes)
     if here.filters is not None:
         yield "filters", filters(here.filters, filter_scale(recordings))
     if here.maps and probes is not None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from pellucid.data.opening import open_data
 from pellucid.data.source import Data
 from pellucid.recipes.experiment import OpenedRun
 from pellucid.studio.schemas import MistakeInfo, ResultsInfo
+from pellucid.tasks.classification_views import threshold_curves
 from pellucid.types.errors import InputError
 from pellucid.types.evaluation import Evaluation
+from pellucid.views.figure import Figure
 
 MISTAKES = 200
 
@@ -62,9 +66,10 @@ def judged(opened: OpenedRun) -> Judged:
     if kept is None:
         raise InputError(f"{opened.folder.path.name} has not been tested yet; it is when its training ends")
     evaluation, _ = kept
-    if evaluation.targets.ndim != 1 or not opened.info.classes or opened.info.multilabel:
+    info = opened.info
+    if evaluation.targets.ndim != 1 or not info.classes or info.multilabel or info.label_maps:
         raise InputError(f"{opened.folder.path.name} is no classifier with one class for each picture")
-    return Judged(evaluation, opened.info.classes)
+    return Judged(evaluation, info.classes)
 
 
 def results_info(found: Judged) -> ResultsInfo:
@@ -79,6 +84,12 @@ def results_info(found: Judged) -> ResultsInfo:
         confusion=found.confusion().tolist(),
         mistakes=found.mistakes(),
     )
+
+
+def curves_of(found: Judged) -> Sequence[Figure]:
+    """ROC and precision–recall curves of each class, as a report has them."""
+    outputs, truth = torch.from_numpy(found.evaluation.outputs), torch.from_numpy(found.evaluation.targets)
+    return threshold_curves(outputs, truth, found.classes)
 
 
 def data_of(opened: OpenedRun) -> Data:

@@ -82,8 +82,10 @@ class RowInfo(BaseModel):
     inputs: list[list[int]]
     outputs: list[list[int]]
     parameters: int
+    again: bool
     multiply_adds: int
     forward_bytes: int
+    training_bytes: int
     field: str
     field_size: list[float]
     field_stride: list[float]
@@ -353,6 +355,37 @@ class ResultsInfo(BaseModel):
     mistakes: list[MistakeInfo]
 
 
+class RegionInfo(BaseModel):
+    """A class of pixels: `share` of all; None where it is neither there nor predicted."""
+
+    name: str
+    share: float | None
+    iou: float | None
+    dice: float | None
+    accuracy: float | None
+
+
+class MaskPictureInfo(BaseModel):
+    """`index` is the picture's in its split; `iou` its mean IoU, None where nothing is judged."""
+
+    index: int
+    iou: float | None
+
+
+class MaskResultsInfo(BaseModel):
+    """The test of a run that gives every pixel a class. `baselines` are the mIoU of the most frequent class
+    everywhere, and of one drawn for every pixel; `pictures` have the worst first; `legend` is HTML.
+    """
+
+    split: str
+    step: int
+    metrics: dict[str, float | None]
+    baselines: list[float | None]
+    classes: list[RegionInfo]
+    pictures: list[MaskPictureInfo]
+    legend: str
+
+
 class MethodInfo(BaseModel):
     name: str
     about: str
@@ -394,3 +427,63 @@ class ExplainedInfo(BaseModel):
     job: str
     maps: list[MapInfo]
     total: int
+
+
+class ExcitingRequest(BaseModel):
+    """`data` is a set by name; "" means a run's own test pictures, or the shapes."""
+
+    network: str
+    address: str
+    data: str = ""
+
+
+class GrownInfo(BaseModel):
+    """A picture made to excite `address`: as far as it has come."""
+
+    address: str
+    step: int
+    steps: int
+    score: float
+    finished: bool
+
+
+class ExampleInfo(BaseModel):
+    """`window` is (top, left, bottom, right): what of the picture excites most."""
+
+    index: int
+    value: float
+    name: str
+    window: list[int]
+
+
+class ExamplesInfo(BaseModel):
+    """`size` is the pictures' (height, width); `seen` of them were looked at."""
+
+    data: str
+    seen: int
+    size: list[int]
+    examples: list[ExampleInfo]
+
+
+class EmbedRequest(BaseModel):
+    method: Literal["pca", "tsne", "umap"] = "pca"
+
+
+class EmbeddedInfo(BaseModel):
+    """A map of `count` pictures; `colours` are those of the classes."""
+
+    count: int
+    layer: str
+    method: str
+    classes: list[str]
+    colours: list[str]
+    notes: list[str]
+
+
+class AboutInfo(BaseModel):
+    """What a node of the graph takes, gives and costs; `window` is what its middle unit sees of the picture
+    (top, left, bottom, right), empty where it sees none of it, or all.
+    """
+
+    row: RowInfo
+    window: list[int]

@@ -22,10 +22,11 @@ from pellucid.data.opening import open_data
 from pellucid.data.settings import DataSettings
 from pellucid.data.source import Data
 from pellucid.ops.random import keys as keys_of
+from pellucid.recipes.fitting import sized_for
 from pellucid.recipes.form import FormField, Kind, form_fields
 from pellucid.studio.store import Store
 from pellucid.types.batch import Batch
-from pellucid.types.data_info import DataInfo
+from pellucid.types.data_info import DataInfo, Preprocessing
 from pellucid.types.errors import InputError
 from pellucid.views.raster import png
 
@@ -103,6 +104,16 @@ class Sets:
             return self._open.get(name, lambda: OpenSet(name, open_data(DataSettings(path=path))))
         DATASETS.summary(name)  # an unknown name is refused here
         return self._open.get(name, lambda: OpenSet(name, open_data(DataSettings(name=name))))
+
+    def seen_by(self, name: str, preprocessing: Preprocessing) -> OpenSet:
+        """A set brought to the size and channels that a network takes."""
+        if not name.startswith("folder:"):
+            DATASETS.summary(name)
+        settings = (
+            DataSettings(path=self.path(name)) if name.startswith("folder:") else DataSettings(name=name)
+        )
+        key = f"{name} {preprocessing.size} {preprocessing.channels}"
+        return self._open.get(key, lambda: OpenSet(name, open_data(sized_for(settings, preprocessing))))
 
     def of_run(self, name: str, opening: Callable[[], Data]) -> OpenSet:
         """The data of a run."""

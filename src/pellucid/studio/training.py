@@ -29,11 +29,10 @@ EVERY = 0.07  # seconds between looks at a run that is watched
 
 @dataclass
 class Training:
-    """`process` is None for one that was started before this studio, or elsewhere."""
+    """`process` is None once it has ended."""
 
     name: str
     process: subprocess.Popen[bytes] | None
-    paused: bool = False
 
 
 class Trainings:
@@ -44,7 +43,7 @@ class Trainings:
         self._trusted, self._data = tuple(trusted), tuple(path.resolve() for path in data)
         self._started: dict[str, Training] = {}
         self._watching = threading.Event()
-        self._tails: dict[str, Tail] = {}
+        self._tails: dict[str, list[Tail]] = {}
         self._thread = threading.Thread(target=self._watch, daemon=True, name="watching runs")
         self._thread.start()
 
@@ -90,30 +89,24 @@ class Trainings:
 
     def pause(self, name: str) -> None:
         """Stop the process where it is; it goes on where it was."""
-        training = self._running(name)
-        os.killpg(_alive(training).pid, signal.SIGSTOP)
-        training.paused = True
+        _signal(self._process(name), signal.SIGSTOP)
         self._tell(name)
 
     def stop(self, name: str) -> None:
         """Let it save and end; `resume` goes on from there."""
-        training = self._running(name)
-        process = _alive(training)
-        if training.paused:
-            os.killpg(process.pid, signal.SIGCONT)
-            training.paused = False
-        os.killpg(process.pid, signal.SIGTERM)
+        process = self._process(name)
+        _signal(process, signal.SIGTERM)
+        _signal(process, signal.SIGCONT)  # one that is paused hears of it
 
     def resume(self, name: str) -> None:
         """Go on: from the pause, or from the last checkpoint, with the recipe as it was."""
-        training = self._started.get(name)
-        if training is not None and training.paused and training.process is not None:
-            os.killpg(training.process.pid, signal.SIGCONT)
-            training.paused = False
+        state = self.state(name)
+        if state == "paused":
+            _signal(self._process(name), signal.SIGCONT)
             self._tell(name)
             return
-        if self.state(name) in ("running", "finished"):
-            raise InputError(f"{name} is {self.state(name)}; there is nothing to go on with")
+        if state in ("running", "finished"):
+            raise InputError(f"{name} is {state}; there is nothing to go on with")
         path = self._path(name)
         words = list(RunFolder.open(path).describe()["command"])
         if not words:
@@ -121,13 +114,9 @@ class Trainings:
         self._spawn(path, [*_without(words, "--out", "--resume"), "--out", str(path), "--resume"])
 
     def state(self, name: str) -> State:
-        training = self._started.get(name)
-        alive = training is not None and training.process is not None and training.process.poll() is None
-        if training is not None and alive:
-            return "paused" if training.paused else "running"
-        path = self.runs / name
-        if RunFolder(path).busy:
-            return "running"
+        path, process = self.runs / name, self._running(name)
+        if process:
+            return "paused" if _stopped(process) else "running"
         if not (path / "run.json").exists():
             return "failed"
         ends = list(_ends(path / "metrics.jsonl"))
@@ -152,16 +141,24 @@ class Trainings:
     def close(self) -> None:
         """Watch no longer; the trainings go on, paused ones too."""
         self._watching.set()
-        for training in self._started.values():
-            if training.paused and training.process is not None and training.process.poll() is None:
-                os.killpg(training.process.pid, signal.SIGCONT)
+        for name in self._started:
+            process = self._running(name)
+            if process and _stopped(process):
+                _signal(process, signal.SIGCONT)
         self._thread.join(timeout=5)
 
-    def _running(self, name: str) -> Training:
+    def _running(self, name: str) -> int:
+        """The process that trains this run, 0 where none does; a studio before this one may have begun it."""
         training = self._started.get(name)
-        if training is None or self.state(name) not in ("running", "paused"):
-            raise InputError(f"{name} is not a training that this studio runs")
-        return training
+        if training is not None and training.process is not None and training.process.poll() is None:
+            return training.process.pid
+        return RunFolder(self._path(name)).holder
+
+    def _process(self, name: str) -> int:
+        process = self._running(name)
+        if not process:
+            raise InputError(f"{name} does not train at this moment")
+        return process
 
     def _path(self, name: str) -> Path:
         path = (self.runs / name).resolve()
@@ -175,10 +172,11 @@ class Trainings:
             for path in self.runs.glob("*/metrics.jsonl"):
                 name = path.parent.name
                 if name not in self._tails:
-                    self._tails[name] = Tail(path, at_end=name not in self._started)
-                lines = self._tails[name].new()
+                    folder, known = RunFolder(path.parent), name not in self._started
+                    self._tails[name] = [Tail(log.path, at_end=known) for log in (folder.log, folder.live)]
+                lines = [line for tail in self._tails[name] for line in tail.new()]
                 if lines:
-                    self._news.tell("run", {"run": name, "lines": lines})
+                    self._news.tell("run", {"run": name, "lines": sorted(lines, key=_step)})
             for training in list(self._started.values()):
                 process = training.process
                 if process is not None and process.poll() is not None:
@@ -191,7 +189,7 @@ class Trainings:
 
 @dataclass
 class Tail:
-    """The lines that a growing file got since one last looked."""
+    """The lines that a growing file got since one last looked; one that became shorter began anew."""
 
     path: Path
     at_end: bool = False
@@ -199,13 +197,14 @@ class Tail:
     _rest: bytes = field(default=b"", init=False)
 
     def __post_init__(self) -> None:
-        self._at = self.path.stat().st_size if self.at_end else 0
+        self._at = self.path.stat().st_size if self.at_end and self.path.exists() else 0
 
     def new(self) -> list[dict[str, Any]]:
         try:
             size = self.path.stat().st_size
-            if size <= self._at:
-                self._at = min(self._at, size)
+            if size < self._at:
+                self._at, self._rest = 0, b""
+            if size == self._at:
                 return []
             with open(self.path, "rb") as file:
                 file.seek(self._at)
@@ -234,10 +233,32 @@ def _ends(path: Path) -> Iterator[dict[str, Any]]:
                 yield line
 
 
-def _alive(training: Training) -> subprocess.Popen[bytes]:
-    if training.process is None:
-        raise InputError(f"{training.name} has ended")
-    return training.process
+def _step(line: Mapping[str, Any]) -> int:
+    step = line.get("step", 0)
+    return step if isinstance(step, int) else 0
+
+
+def _signal(process: int, number: int) -> None:
+    """To a training and the processes that load its data; of one begun in a terminal, to it alone."""
+    try:
+        if os.getpgid(process) == process:
+            os.killpg(process, number)
+        else:
+            os.kill(process, number)
+    except ProcessLookupError:
+        raise InputError("this training has just ended") from None
+
+
+def _stopped(process: int) -> bool:
+    """Whether a process is paused, as Linux tells and, for want of /proc, `ps`."""
+    path = Path(f"/proc/{process}/stat")
+    try:
+        if Path("/proc/self").exists():
+            return path.read_text().rpartition(")")[2].split()[0] == "T"
+    except OSError:
+        return False  # it has just ended
+    words = ["ps", "-o", "stat=", "-p", str(process)]
+    return subprocess.run(words, capture_output=True, text=True, check=False).stdout.startswith("T")
 
 
 def _without(words: list[str], *options: str) -> list[str]:

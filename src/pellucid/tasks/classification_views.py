@@ -16,7 +16,7 @@ from pellucid.types.evaluation import Evaluation
 from pellucid.types.recording import Probes, Recording
 from pellucid.views import classification as views
 from pellucid.views.contents import Content, Steps
-from pellucid.views.figure import beside
+from pellucid.views.figure import Figure, beside
 from pellucid.views.layers import probe_confidence
 from pellucid.views.page import Section
 from pellucid.views.pictures import probe_predictions, worst_mistakes
@@ -53,7 +53,7 @@ def classifier_sections(evaluation: Evaluation, pictures: Pictures, classes: Seq
         *_mistake_section(evaluation, pictures, classes),
         Section(
             "How sure it is",
-            (*_curves(probabilities, truth, classes), _reliability(probabilities, truth)),
+            (*threshold_curves(probabilities, truth, classes), _reliability(probabilities, truth)),
             "Each class against the rest, and whether a confidence of 90 % is right in 90 of 100 cases.",
         ),
     ]
@@ -68,7 +68,11 @@ def multilabel_sections(evaluation: Evaluation, classes: Sequence[str]) -> list[
     lead = "A label counts as given from a probability of 0.5 on."
     return [
         Section("Label by label", (views.per_class(scores), views.per_class_table(scores)), lead),
-        Section("How sure it is", tuple(_curves(probabilities, truth, classes)), "A curve for each label."),
+        Section(
+            "How sure it is",
+            tuple(threshold_curves(probabilities, truth, classes)),
+            "A curve for each label.",
+        ),
     ]
 
 
@@ -97,7 +101,8 @@ def _mistake_section(evaluation: Evaluation, pictures: Pictures, classes: Sequen
     ]
 
 
-def _curves(probabilities: Tensor, truth: Tensor, classes: Sequence[str]) -> list[Content]:
+def threshold_curves(probabilities: Tensor, truth: Tensor, classes: Sequence[str]) -> list[Figure]:
+    """ROC and precision–recall curves of each class side by side; nothing for many classes."""
     if len(classes) > _CURVES:
         return []
     present = [truth == i if truth.ndim == 1 else truth[:, i] for i in range(len(classes))]

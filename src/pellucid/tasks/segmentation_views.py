@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pellucid.metrics.segmentation import ious, region_scores
+from pellucid.metrics.segmentation import frequency_baselines, ious, region_scores
 from pellucid.tasks.task import Pictures
 from pellucid.types.evaluation import Evaluation
 from pellucid.types.recording import Probes, Recording
@@ -22,7 +22,7 @@ _WORST, _MIDDLE = 5, 3  # pictures that are shown of either kind
 
 def picture_scores(evaluation: Evaluation) -> NDArray[np.float64]:
     """(n,): each picture's mean IoU; NaN for one without a judged pixel."""
-    scores: NDArray[np.float64] = ious(_confusions(evaluation)).nanmean(-1).numpy()
+    scores: NDArray[np.float64] = ious(confusions(evaluation)).nanmean(-1).numpy()
     return scores
 
 
@@ -42,7 +42,7 @@ def segmentation_sections(
     classes: Sequence[str],
 ) -> list[Section]:
     """`evaluation.outputs` are each picture's confusion matrices, row by row."""
-    matrix = _confusions(evaluation).sum(0)
+    matrix = confusions(evaluation).sum(0)
     scores = region_scores(classes, matrix.diagonal(), matrix.sum(0), matrix.sum(1))
     wrong = 1 - float(matrix.diagonal().sum() / matrix.sum().clamp_min(1))
     count = counted(len(evaluation.indices), "picture")
@@ -54,12 +54,23 @@ def segmentation_sections(
                 views.per_class_table(scores),
                 views.confusion(matrix.numpy(), classes),
             ),
-            f"{100 * wrong:.1f} % of the pixels of {count} ({evaluation.split}) were given another class.",
+            f"{100 * wrong:.1f} % of the pixels of {count} ({evaluation.split}) were given another class. "
+            f"{_baseline(matrix)}",
         ),
         Section("Picture by picture", tuple(_by_picture(evaluation, pictures, classes)), _LEAD),
     ]
     watched = _along_training(probes, recordings, classes) if probes else []
     return [*sections, *watched]
+
+
+def _baseline(matrix: torch.Tensor) -> str:
+    """How good one is who knows only how often the classes occur."""
+    constant, random = frequency_baselines(matrix.sum(1))
+    return (
+        f"The mean IoU is {float(ious(matrix).nanmean()):.3f}; knowing only how often the classes occur, it "
+        f"would be {constant:.3f} with the most frequent one everywhere and {random:.3f} with one drawn for "
+        "every pixel."
+    )
 
 
 _LEAD = (
@@ -95,7 +106,7 @@ def _along_training(probes: Probes, recordings: Sequence[Recording], classes: Se
     return [Section("What it said along training", (Steps(frames),), lead)]
 
 
-def _confusions(evaluation: Evaluation) -> torch.Tensor:
+def confusions(evaluation: Evaluation) -> torch.Tensor:
     """(n, classes, classes) int64."""
     side = round(evaluation.outputs.shape[1] ** 0.5)
     return torch.from_numpy(evaluation.outputs).view(-1, side, side).long()

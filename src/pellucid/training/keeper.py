@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import importlib.util
+import time
 from collections.abc import Mapping
 from typing import Protocol
 
 from pellucid.runs.folder import RunFolder
+from pellucid.runs.log import Log
 from pellucid.runs.recordings import write_probes, write_recording
-from pellucid.training.events import Diverged, Evaluated, Event, Finished, Noted, Recorded, Stepped, Watching
+from pellucid.training.events import (
+    Diverged,
+    Evaluated,
+    Event,
+    Finished,
+    Noted,
+    Recorded,
+    Started,
+    Stepped,
+    Watching,
+)
 from pellucid.types.errors import InputError
 
 _LINES_PER_EPOCH = 50
+_BETWEEN = 0.05  # seconds between lines for who is looking on
+_LIVE_BYTES = 2**18  # after which these begin anew
 
 
 class _Board(Protocol):
@@ -23,13 +37,15 @@ class _Board(Protocol):
 class Keeper:
     """Without a run (or in a process that does not write) it keeps nothing.
 
-    Steps are logged at most 50 times an epoch, the first ten all the same.
+    Steps are logged at most 50 times an epoch, the first ten all the same. Where that is seldom, `live.jsonl`
+    has steps between them, at most 20 a second, while the training lasts: for who is looking on.
     """
 
     def __init__(self, run: RunFolder | None, steps_per_epoch: int, tensorboard: bool) -> None:
         self._run = run
         self._every = max(1, steps_per_epoch // _LINES_PER_EPOCH)
         self._tensorboard = tensorboard and run is not None
+        self._told = 0.0  # when a step was last written
         self._board: _Board | None = (
             None  # made when first written to: the run folder comes with the first event
         )
@@ -42,11 +58,16 @@ class Keeper:
         if self._run is None:
             return
         match event:
+            case Started():
+                self._run.live.path.unlink(missing_ok=True)
             case Stepped() if event.step <= 10 or event.step % self._every == 0:
-                values = {"losses": event.losses, "gradient_norms": event.gradient_norms}
-                numbers = {"epoch": event.epoch, "lr": event.lr, "rate": event.rate}
-                self._run.log.append("step", event.step, {**values, **numbers})
+                self._write(self._run.log, event)
                 self._show(event.step, {f"train/{k}": v for k, v in event.losses.items()} | {"lr": event.lr})
+            case Stepped() if time.monotonic() - self._told >= _BETWEEN:
+                live = self._run.live
+                if live.path.exists() and live.path.stat().st_size > _LIVE_BYTES:
+                    live.path.unlink()
+                self._write(live, event)
             case Evaluated():
                 about = {
                     "epoch": event.epoch,
@@ -63,10 +84,16 @@ class Keeper:
             case Finished():
                 about = {"reason": event.reason, "best": event.best, "best_step": event.best_step}
                 self._run.log.append("finished", event.step, {**about, "seconds": event.seconds})
+                self._run.live.path.unlink(missing_ok=True)
             case Diverged():
                 self._run.log.append("diverged", event.step, {"description": event.description})
             case Noted():
                 self._run.log.append("note", 0, {"message": event.message})
+
+    def _write(self, log: Log, event: Stepped) -> None:
+        values = {"losses": event.losses, "gradient_norms": event.gradient_norms}
+        log.append("step", event.step, {**values, "epoch": event.epoch, "lr": event.lr, "rate": event.rate})
+        self._told = time.monotonic()
 
     def _show(self, step: int, values: Mapping[str, float]) -> None:
         if self._run is not None and self._tensorboard:

@@ -96,6 +96,21 @@ def predicted(pictures: Sequence[NDArray[Any]], maps: Sequence[Labels], classes:
     return Figure(panels, columns=max(1, len(panels)))
 
 
+def compared(
+    pictures: Sequence[NDArray[Any]], maps: Mapping[str, Sequence[Labels]], classes: Sequence[str]
+) -> Figure:
+    """A row for each picture: the picture, then what each of `maps` makes of it, by name."""
+    panels = []
+    for row, picture in enumerate(pictures):
+        shown = {"picture": rgb_pixels(picture)}
+        shown |= {name: overlay(picture, labels[row], len(classes)) for name, labels in maps.items()}
+        panels += [
+            Panel((Image(pixels),), frame=pixels.shape[:2], caption="" if row else name)
+            for name, pixels in shown.items()
+        ]
+    return Figure(tuple(panels), columns=1 + len(maps))
+
+
 def legend(classes: Sequence[str]) -> Figure:
     """The colour of each class."""
     columns = min(_COLUMNS, len(classes))

@@ -39,12 +39,13 @@ export async function ask<T>(route: string, query: Query = {}, signal?: AbortSig
   return (await answered(url(route, query), { signal: signal ?? null })).json() as Promise<T>;
 }
 
-export async function send<T>(method: "POST" | "PUT" | "DELETE", route: string, body?: unknown): Promise<T> {
+export async function send<T>(method: "POST" | "PUT" | "DELETE", route: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   const blob = body instanceof Blob;
   const answer = await answered(url(route), {
     method,
     headers: blob || body === undefined ? {} : { "content-type": "application/json" },
     body: body === undefined ? null : blob ? body : JSON.stringify(body),
+    signal: signal ?? null,
   });
   return answer.json() as Promise<T>;
 }

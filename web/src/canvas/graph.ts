@@ -27,7 +27,7 @@ const THUMB = 64;
 const SHOWN = 4;
 
 export function draw(context: CanvasRenderingContext2D, drawn: Drawn): void {
-  const { view, width, height, graph, colour } = drawn;
+  const { view, width, height, graph } = drawn;
   context.clearRect(0, 0, width, height);
   context.save();
   context.translate(view.x, view.y);
@@ -37,7 +37,6 @@ export function draw(context: CanvasRenderingContext2D, drawn: Drawn): void {
   drawPaths(context, drawn, seen);
   for (const node of graph.nodes) if (meets(node.box, seen)) drawNode(context, node, drawn);
   context.restore();
-  void colour;
 }
 
 type Box = readonly [number, number, number, number];
@@ -67,13 +66,14 @@ function drawGroups(context: CanvasRenderingContext2D, { graph, colour, view }: 
 
 function drawPaths(context: CanvasRenderingContext2D, drawn: Drawn, seen: Box): void {
   const { graph, colour, view, selected } = drawn;
+  const at = selected ? graph.nodes.findIndex((node) => node.address === selected) : -1;
   for (const strong of [false, true]) {
     context.beginPath();
     context.lineWidth = (strong ? 2.2 : 1.2) / Math.max(view.k, 0.4);
     context.strokeStyle = colour(strong ? "blue" : "faint");
     for (let index = 0; index < graph.paths.length; index++) {
-      const ends = [graph.nodes[graph.sources[index]!]!.address, graph.nodes[graph.targets[index]!]!.address];
-      if (ends.includes(selected) !== strong) continue;
+      const touches = graph.sources[index] === at || graph.targets[index] === at;
+      if (touches !== strong) continue;
       trace(context, graph.paths[index]!, seen);
     }
     context.stroke();
@@ -119,10 +119,9 @@ function drawNode(context: CanvasRenderingContext2D, node: NodeInfo, drawn: Draw
 }
 
 function drawThumbs(context: CanvasRenderingContext2D, thumb: Thumbs, x0: number, y0: number, x1: number): void {
-  const count = Math.min(SHOWN, Math.floor((x1 - x0 - 16) / (THUMB * 0.9)) || 1);
-  const side = Math.min(60, (x1 - x0 - 20 - 4 * (count - 1)) / count);
+  const side = Math.min(60, (x1 - x0 - 20 - 4 * (SHOWN - 1)) / SHOWN);
   context.imageSmoothingEnabled = false;
-  for (let place = 0; place < count; place++) {
+  for (let place = 0; place < SHOWN; place++) {
     context.drawImage(thumb.image, place * THUMB, thumb.row * THUMB, THUMB, THUMB, x0 + 12 + place * (side + 4), y0 + 41, side, side);
   }
 }

@@ -12,12 +12,14 @@ export interface Place {
   [extra: string]: string | string[];
 }
 
-const LISTS = new Set(["opened", "methods", "runs", "pictures"]);
+const LISTS = new Set(["opened", "methods", "runs", "pictures", "changes", "boxes", "compared", "trail"]);
+const WISHES = new Set(["theme", "language"]); // the browser remembers these: a link only proposes them
 
 function read(): Place {
   const words = new URLSearchParams(location.search);
   const place: Place = { page: "network", network: "", picture: "", address: "", opened: [], view: "" };
   for (const name of new Set(words.keys())) {
+    if (WISHES.has(name)) continue;
     place[name] = LISTS.has(name) ? words.getAll(name) : (words.get(name) ?? "");
   }
   return place;

@@ -1,4 +1,5 @@
 /** What the server told: the session, news, and whether it still answers. */
+import { go, list, place } from "./place.svelte";
 import { type JobInfo, type PictureInfo, type Session, ask } from "../api/client";
 
 export const studio = $state<{
@@ -32,13 +33,22 @@ export function remember(picture: PictureInfo): void {
   if (session && !session.pictures.some((each) => each.id === picture.id)) session.pictures.push(picture);
 }
 
+/** Look at a picture: where several are explained beside one another, at it as well. */
+export function choose(picture: PictureInfo): void {
+  remember(picture);
+  const several = list("pictures");
+  const more = place.page === "explain" && place.picture !== "" && !several.includes(picture.id) && picture.id !== place.picture;
+  go({ picture: picture.id, ...(more ? { pictures: [...new Set([...several, place.picture])].slice(-3) } : {}) });
+}
+
+let source: EventSource | null = null;
 type Listener = (data: unknown) => void;
 const listeners: Record<string, Set<Listener>> = {};
 
 /** Call `listener` with each piece of news of a topic, until what is returned is called. */
 export function hear(topic: string, listener: Listener): () => void {
+  if (!listeners[topic]) source?.addEventListener(topic, heard as EventListener);
   (listeners[topic] ??= new Set()).add(listener);
-  source?.addEventListener(topic, heard as EventListener);
   return () => listeners[topic]?.delete(listener);
 }
 
@@ -47,22 +57,21 @@ function heard(event: MessageEvent<string>): void {
   for (const listener of listeners[event.type] ?? []) listener(data);
 }
 
-let source: EventSource | null = null;
+hear("job", (data) => {
+  const job = data as JobInfo;
+  studio.jobs[job.id] = job;
+});
 
-/** Listen to the server; the browser connects again by itself when the line was lost. */
+/** Listen to the server; connects again by itself when the line was lost. */
 export function connect(): void {
   source = new EventSource("api/events");
   source.onopen = () => {
-    if (!studio.connected) void meet();
+    if (!studio.connected) void meet().catch(say);
     studio.connected = true;
   };
   source.onerror = () => {
     studio.connected = false;
     if (source?.readyState === EventSource.CLOSED) setTimeout(connect, 2000);
   };
-  hear("job", (data) => {
-    const job = data as JobInfo;
-    studio.jobs[job.id] = job;
-  });
   for (const topic of Object.keys(listeners)) source.addEventListener(topic, heard as EventListener);
 }

@@ -19,10 +19,17 @@ export const wishes = $state({
   theme: remembered<Theme>("theme", ["auto", "light", "dark"], "auto"),
 });
 
-export function wish(change: Partial<typeof wishes>): void {
-  Object.assign(wishes, change);
+history.replaceState(null, "", location.pathname + location.search.replace(/(?<=[?&])(theme|language)=[^&]*&?/g, "").replace(/[?&]$/, ""));
+keep();
+
+function keep(): void {
   localStorage.setItem("pellucid-language", wishes.language);
   localStorage.setItem("pellucid-theme", wishes.theme);
+}
+
+export function wish(change: Partial<typeof wishes>): void {
+  Object.assign(wishes, change);
+  keep();
 }
 
 /** The words of the language that is wished: `t().network.title`. */

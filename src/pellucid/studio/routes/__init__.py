@@ -1,15 +1,19 @@
 """The studio's routes: each parses, asks the library, and answers with a schema."""
 
 from pellucid.studio.routes import (
+    basics,
     data,
+    exciting,
     explaining,
     jobs,
     layers,
+    masks,
     networks,
     pictures,
     results,
     session,
     training,
+    whatif,
 )
 
 ROUTERS = (
@@ -21,5 +25,9 @@ ROUTERS = (
     training.router,
     data.router,
     results.router,
+    masks.router,
     explaining.router,
+    whatif.router,
+    basics.router,
+    exciting.router,
 )

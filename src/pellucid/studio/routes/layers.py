@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 from fastapi import APIRouter, Query, Response
 from numpy.typing import NDArray
 
-from pellucid.studio.maps import layer_info, maps_of, output_of, sheet_of, thumbnails
+from pellucid.studio.maps import layer_info, output_of, sheet_of, thumbnails
 from pellucid.studio.routes.house import Shared
 from pellucid.studio.schemas import ChannelInfo, ClassScore, LayerInfo, Prediction, UnitInfo
 from pellucid.studio.units import channel_info, unit_info
@@ -19,6 +19,7 @@ from pellucid.types.errors import InputError
 
 router = APIRouter()
 PNG = "image/png"
+Shown = Literal["activation", "gradient"]
 
 
 @router.get("/prediction")
@@ -37,23 +38,36 @@ def prediction(network: str, picture: str, house: Shared, most: int = 5) -> Pred
 
 
 @router.get("/layer")
-def layer(network: str, picture: str, address: str, house: Shared) -> LayerInfo:
-    return layer_info(house.networks.look(network, house.pictures[picture]), address)
+def layer(network: str, picture: str, address: str, house: Shared, of: Shown = "activation") -> LayerInfo:
+    """`of` the activations, or the gradient of the likeliest output with respect to them."""
+    picture_ = house.pictures[picture]
+    maps = house.networks.maps(network, picture_, address, of)
+    return layer_info(house.networks.look(network, picture_), address, maps)
 
 
 @router.get("/layer/sheet", response_class=Response)
-def sheet(network: str, picture: str, address: str, house: Shared) -> Response:
+def sheet(network: str, picture: str, address: str, house: Shared, of: Shown = "activation") -> Response:
     """All channels as tiles on the layer's one scale, as a PNG."""
-    maps = maps_of(house.networks.look(network, house.pictures[picture]), address)
-    return Response(sheet_of(maps), media_type=PNG)
+    return Response(
+        sheet_of(house.networks.maps(network, house.pictures[picture], address, of)), media_type=PNG
+    )
 
 
 @router.get("/layer/values", response_class=Response)
-def values(network: str, picture: str, address: str, house: Shared, channel: int | None = None) -> Response:
+def values(
+    network: str,
+    picture: str,
+    address: str,
+    house: Shared,
+    channel: int | None = None,
+    of: Shown = "activation",
+) -> Response:
     """The numbers themselves, float32 little-endian; of all channels or of one. The header `x-shape` has the
     shape as JSON.
     """
-    maps = maps_of(house.networks.look(network, house.pictures[picture]), address)
+    maps = house.networks.maps(network, house.pictures[picture], address, of)
+    if channel is not None and not 0 <= channel < len(maps):
+        raise InputError(f"{address} has the channels 0 to {len(maps) - 1}; got {channel}")
     return numbers(maps if channel is None else maps[channel])
 
 

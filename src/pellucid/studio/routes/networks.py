@@ -10,7 +10,7 @@ from pellucid.inspection.layer_table import Row
 from pellucid.studio.graphs import graph_info
 from pellucid.studio.networks import Network
 from pellucid.studio.routes.house import Shared
-from pellucid.studio.schemas import GraphInfo, NetworkInfo, RowInfo, TableInfo
+from pellucid.studio.schemas import AboutInfo, GraphInfo, NetworkInfo, RowInfo, TableInfo
 
 router = APIRouter()
 
@@ -45,6 +45,13 @@ def table(network: str, house: Shared) -> TableInfo:
     return _table_info(house.networks[network])
 
 
+@router.get("/layer/about")
+def about(network: str, address: str, house: Shared) -> AboutInfo:
+    """What a node of the graph takes, gives and costs, without a picture."""
+    found = house.networks[network]
+    return AboutInfo(row=_row_info(found.row(address)), window=found.window(address))
+
+
 def _table_info(network: Network) -> TableInfo:
     table = network.table
     return TableInfo(
@@ -68,8 +75,10 @@ def _row_info(row: Row) -> RowInfo:
         inputs=[list(shape[1:]) for shape in row.inputs],
         outputs=[list(shape[1:]) for shape in row.outputs],
         parameters=row.parameters,
+        again=row.again,
         multiply_adds=row.multiply_adds,
         forward_bytes=row.forward_bytes,
+        training_bytes=row.training_bytes or 0,
         field=str(field or ""),
         field_size=list(field.size) if field else [],
         field_stride=list(field.stride or ()) if field else [],

@@ -67,7 +67,9 @@ def curves(name: str, house: Shared) -> RunCurves:
     if name in house.trainings.started() and not (house.trainings.runs / name / "run.json").exists():
         return RunCurves(curves=[], primary="")  # it has not begun to write
     folder = RunFolder.open(house.networks.run_path(name))
-    steps, evaluations = folder.log.read("step"), folder.log.read("evaluation")
+    evaluations = folder.log.read("evaluation")
+    by_step = {line["step"]: line for log in (folder.live, folder.log) for line in log.read("step")}
+    steps = [by_step[step] for step in sorted(by_step)]
     found = list(_curves(steps, "losses", lambda line: "train"))
     found += _curves(evaluations, "metrics", lambda line: str(line["split"]))
     found += [_curve("learning rate", "train", steps, [line["lr"] for line in steps])] if steps else []

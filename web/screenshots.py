@@ -1,0 +1,111 @@
+"""Pictures of every page of the studio, at two widths, in both themes and languages.
+
+They show small runs that it trains itself, kept in OUT/runs for the next time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+from urllib.parse import urlencode
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from pellucid.studio.app import House
+from pellucid.studio.networks import Networks
+from pellucid.studio.pictures import Picture, Pictures
+from pellucid.studio.serving import open_studio
+from pellucid.studio.sets import picture_file
+
+RUNS = {
+    "shapes": ["shapes-resnet", "--epochs", "2"],
+    "digits": ["digits-lenet5", "--epochs", "4", "--recorder.probes", "4"],
+    "digits-mlp": ["digits-mlp", "--epochs", "4", "--recorder.probes", "4"],
+}
+WIDTHS, THEMES, LANGUAGES = (1280, 400), ("light", "dark"), ("en", "ko")
+QUIET = """() => !/loading …|불러오는 중/.test(document.body.innerText)
+    && ![...document.querySelectorAll('main [role=status]')].some((each) => /…|%/.test(each.innerText))"""
+
+
+def places(picture: str) -> dict[str, dict[str, str | list[str]]]:
+    """What is shown, by the file's name: the studio's own addresses."""
+    network: dict[str, str | list[str]] = {"network": "run:shapes", "picture": picture}
+    return {
+        "network": network,
+        "network-opened": {**network, "opened": "*"},
+        "network-table": {**network, "view": "table"},
+        "layer": {**network, "address": "layer1.0.conv1"},
+        "channel": {**network, "address": "layer1.0.conv1[3]"},
+        "unit": {**network, "address": "layer1.0.conv1[3, 8, 8]"},
+        "whatif": {**network, "page": "whatif"},
+        "explain": {**network, "page": "explain", "check": "1"},
+        "training": {"page": "training", "runs": ["digits", "digits-mlp"]},
+        "replay": {"page": "training", "runs": ["shapes"]},
+        "data": {"page": "data"},
+        "results": {"page": "results", "run": "digits"},
+        "basics": {"page": "basics"},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Pictures of every page of the studio.")
+    parser.add_argument("out", type=Path, nargs="?", default=Path("build/screenshots"))
+    parser.add_argument("--only", default="", help="places whose name contains this")
+    parser.add_argument("--widths", type=int, nargs="*", default=WIDTHS)
+    parser.add_argument("--themes", nargs="*", default=THEMES)
+    parser.add_argument("--languages", nargs="*", default=LANGUAGES)
+    asked = parser.parse_args()
+    runs = asked.out / "runs"
+    train(runs)
+    house = House(Networks(runs, ("run:shapes",)), Pictures())
+    given = [shapes_picture(house, index).id for index in (3, 5)]
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    with open_studio(house) as studio, sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        for width, theme, language in product(asked.widths, asked.themes, asked.languages):
+            tab = opened(browser, studio.link, width)
+            for name, place in places(given[0]).items():
+                if asked.only in name:
+                    path = asked.out / f"{name}-{width}-{theme}-{language}.png"
+                    shoot(tab, {**place, "theme": theme, "language": language}, path)
+            tab.context.close()
+        browser.close()
+
+
+def train(runs: Path) -> None:
+    for name, words in RUNS.items():
+        if not (runs / name / "report.html").exists():
+            shutil.rmtree(runs / name, ignore_errors=True)
+            out = str(runs / name)
+            subprocess.run([sys.executable, "-m", "pellucid", "train", *words, "--out", out], check=True)
+
+
+def shapes_picture(house: House, index: int) -> Picture:
+    return house.pictures.add(
+        picture_file(house.sets["shapes"].fetch("test", [index]).inputs[0]), f"{index}.png"
+    )
+
+
+def opened(browser: Browser, link: str, width: int) -> Page:
+    tab = browser.new_context(viewport={"width": width, "height": 860}).new_page()
+    tab.goto(link)
+    return tab
+
+
+def shoot(tab: Page, place: dict[str, str | list[str]], path: Path) -> None:
+    tab.goto(f"{tab.url.partition('?')[0]}?{urlencode(place, doseq=True)}")
+    tab.wait_for_load_state("load")
+    tab.wait_for_timeout(900)
+    tab.wait_for_function(QUIET, timeout=240_000)
+    tab.wait_for_timeout(2500)  # pictures come, and motion ends
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tab.screenshot(path=path, full_page=True)
+    print(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -92,6 +92,17 @@ def test_every_page_is_in_the_navigation() -> None:
     assert listed == {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")}
 
 
+def test_every_pitfall_has_its_test() -> None:
+    page = (DOCS / "explanations" / "what-can-go-wrong.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("|")][2:]
+    assert len(rows) == 32
+    for row in rows:
+        named = re.findall(r"`([\w/]+\.py)::(test_\w+)`", row)
+        assert named, row
+        for file, test in named:
+            assert f"def {test}(" in (ROOT / "tests" / file).read_text(), f"{file} has no {test}"
+
+
 def test_pictures_are_small() -> None:
     for picture in (DOCS / "images").iterdir():
         assert picture.stat().st_size < 200_000, picture.name

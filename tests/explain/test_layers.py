@@ -10,7 +10,9 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
+from pellucid.explain.cam import cam
 from pellucid.explain.cam_gradient import grad_cam, layer_cam
+from pellucid.explain.cam_score import ablation_cam
 from pellucid.explain.layers import layers_of
 from pellucid.explain.looking import look
 from pellucid.explain.target import class_logit, likeliest
@@ -146,3 +148,79 @@ def test_segmentation_s_dict_of_outputs(pictures: Tensor) -> None:
     assert found.layers == (":relu",)  # the head gives the classes' scores
     assert all("where it is said" in target for target in found.targets)
     assert "'out' is taken for its answer" in found.notes[0]
+
+
+class Dense(nn.Module):
+    """As DenseNet ends: its last rectifier is a function that works in place, so no module gives its map."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.features = nn.Sequential(nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6))
+        self.classifier = nn.Linear(6, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = nn.functional.relu(self.features(x), inplace=True)
+        out: Tensor = self.classifier(y.mean((2, 3)))
+        return out
+
+
+def test_operations_are_layers(pictures: Tensor) -> None:
+    model = Dense().eval()
+    rectified = model.features(pictures).relu().detach()
+    weights = model.classifier.weight[2].detach()
+    expected = (weights[:, None, None] * rectified).sum(1)
+    found = cam(model, pictures, class_logit(2))  # which needs what the classifier averages
+    assert found.layers == (":relu",)
+    torch.testing.assert_close(found.values, expected)
+    named = grad_cam(model, pictures, class_logit(2), layer=":relu")
+    torch.testing.assert_close(named.values, expected / rectified[0, 0].numel())
+
+
+@pytest.mark.parametrize("batch", [1, 32])
+def test_a_channel_of_an_operation_is_ablated(pictures: Tensor, batch: int) -> None:
+    model = Dense().eval()
+    rectified = model.features(pictures).relu().detach()
+    losses = model.classifier.weight[1].detach() * rectified.mean((2, 3))
+    expected = (losses[:, :, None, None] * rectified).sum(1)
+    found = ablation_cam(model, pictures, class_logit(1), batch=batch)
+    torch.testing.assert_close(found.values, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_an_operation_that_does_not_exist(pictures: Tensor) -> None:
+    with pytest.raises(InputError, match="no operation is called ':rely'; did you mean ':relu'"):
+        grad_cam(Dense(), pictures, layer=":rely")
+    with pytest.raises(InputError, match=r"a map is of all channels of a layer: name :relu, not :relu\[3\]"):
+        grad_cam(Dense(), pictures, layer=":relu[3]")
+
+
+def test_a_map_s_gradient_goes_no_deeper_than_its_layer(pictures: Tensor) -> None:
+    """What lies before the layer is not paid for, nor can it spoil the map."""
+
+    class Wall(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: object, x: Tensor) -> Tensor:
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx: object, gradient: Tensor) -> Tensor:
+            raise AssertionError("went on behind the layer")
+
+    class Walled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.body, self.fc = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 5, 3), nn.Linear(5, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            out: Tensor = self.fc(self.body(Wall.apply(self.stem(x))).relu().mean((2, 3)))
+            return out
+
+    assert not any(grad_cam(Walled(), pictures, class_logit(1), layer="body").empty)
+    with pytest.raises(AssertionError, match="went on"):
+        grad_cam(Walled(), pictures, class_logit(1), layer="stem")
+
+
+def test_two_calls_of_one_layer_at_once(averaged: nn.Module, pictures: Tensor) -> None:
+    both = look(averaged, pictures, layer=("relu#1", "relu")).gradients
+    for found, name in zip(both, ("relu#1", "relu"), strict=True):
+        torch.testing.assert_close(found, look(averaged, pictures, layer=name).gradients[0])

@@ -55,7 +55,9 @@ class Call(NetworkCall):
     and third are what the network finds so. By default each picture's likeliest class.
     """
     layer: tuple[str, ...] = ()
-    """The layers to look at, as `pellucid inspect` names them; by default the last map before the head."""
+    """The layers to look at, as `pellucid inspect` names them, or operations, layer1.0:add; by default the
+    last map before the head.
+    """
     option: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """A setting of the method, as NAME=VALUE; once for each."""
     out: Path | None = None

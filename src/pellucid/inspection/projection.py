@@ -28,6 +28,12 @@ class Projection:
     notes: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
 
+    def words(self) -> str:
+        """The method with its settings, versions and notes."""
+        settings = [f"{name} {value}" for name, value in {**self.options, **self.versions}.items()]
+        how = f" ({', '.join(settings)})" if settings else ""
+        return f"{self.method}{how}: {'; '.join(self.notes)}"
+
 
 def project(vectors: Floats, method: str = "pca", *, seed: int = 0) -> Projection:
     """(n, d) finite numbers to two each, by "pca", "tsne" or "umap". The same seed gives the same places.

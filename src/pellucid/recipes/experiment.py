@@ -24,11 +24,13 @@ from pellucid.inspection.cost import parameter_count
 from pellucid.inspection.modes import evaluation_mode
 from pellucid.models.naming import build_model, keep_source, source_of
 from pellucid.models.weights import load_state
+from pellucid.recipes.insight import has_insight, look_into
 from pellucid.recipes.recipe import Prepared, Recipe, prepare
 from pellucid.recipes.serial import first_difference, from_dict, to_dict
 from pellucid.reports.report import write_report
 from pellucid.runs import checkpoint as checkpoints
 from pellucid.runs.folder import RunFolder
+from pellucid.runs.insight import write_insight
 from pellucid.tasks.task import Task
 from pellucid.training.evaluation import evaluate
 from pellucid.training.events import Evaluated, Event, Finished, Noted, Started
@@ -173,7 +175,8 @@ def evaluate_on(
 
 
 def keep_evaluation(run: RunFolder, model: nn.Module, task: Task, data: Data, evaluation: Evaluation) -> None:
-    """Write an evaluation of `model` into the run, with the pictures that the task asks for and its exhibits.
+    """Write an evaluation of `model` into the run, with the pictures that the task asks for and its exhibits,
+    and of a classifier what is seen inside it.
 
     They are run one by one: a whole batch of label maps may be more than the memory holds.
     """
@@ -183,6 +186,8 @@ def keep_evaluation(run: RunFolder, model: nn.Module, task: Task, data: Data, ev
         if stored.dtype == np.uint8:
             pictures[index] = stored
     run.write_evaluation(replace(evaluation, exhibits=exhibits), pictures)
+    if has_insight(data.info):
+        write_insight(run, look_into(model, data, evaluation, list(task.telling(evaluation))))
 
 
 def exhibit(

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from pellucid.inspection.health import diagnose
+from pellucid.reports.insight import embedding_section, filter_section, mistake_section
 from pellucid.runs.atomic import write_file
 from pellucid.runs.folder import RunFolder
+from pellucid.runs.insight import read_insight
 from pellucid.runs.recordings import read_probes, read_recordings
 from pellucid.tasks.task import Task
 from pellucid.types.errors import InputError
@@ -53,6 +55,7 @@ def build_report(run: RunFolder, task: Task) -> Page:
     kept = run.read_evaluation("test")
     probes = read_probes(run.recordings)
     recordings = thinned(read_recordings(run.recordings), _STEPS)
+    insight = read_insight(run)
     recipe, data = description["recipe"], description["data"]
     sections = [
         Section(
@@ -62,7 +65,10 @@ def build_report(run: RunFolder, task: Task) -> Page:
         ),
         Section("Training", tuple(_training_curves(run, evaluations, task.primary))),
         *(task.sections(*kept, probes, recordings) if kept else []),
+        *mistake_section(insight),
         *_learned(recordings, probes),
+        *filter_section(insight),
+        *embedding_section(insight, data["classes"]),
         *_health(recordings),
         Section("Data", (_data_table(data),), _left_out(data)),
         _reproduce(description),

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from math import prod
 
 import torch
 from torch import Tensor, nn
 
 from pellucid.inspection.capture import Key, capture, unwrapped
-from pellucid.inspection.layout import channels_first, layer_layouts
+from pellucid.inspection.layout import channels_first, layer_layouts, layout_of_shape
 from pellucid.inspection.modes import evaluation_mode
 from pellucid.ops.normalisation import normalised
 from pellucid.ops.random import seed_of
@@ -167,9 +168,8 @@ class _Stage:
         """
 
         def is_map(name: str, output: Tensor) -> bool:
-            return (
-                output.ndim in (3, 4) and channels_first(self._layouts, (name, 0), output)[0, 0].numel() > 1
-            )
+            layout = self._layouts.get((name, 0)) or layout_of_shape(tuple(output.shape))
+            return 0 not in layout.order and prod(layout.extent) > 1
 
         inner, own = unwrapped(self._model), self._objective.layers[0]
         leaves = {name for name, module in inner.named_modules() if not any(module.children())}

@@ -228,6 +228,19 @@ def test_a_refusal_is_told_in_the_page(browser: Any, studio: Serving) -> None:
     tab.context.close()
 
 
+def test_a_lost_connection_is_told_and_found_again(browser: Any, tmp_path: Path) -> None:
+    with open_studio(House(Networks(tmp_path), Pictures()), token="same") as first:
+        tab = Tab(browser, first)
+        page, port = tab.go(page="data"), int(tab.base.rpartition(":")[2].strip("/"))
+        page.get_by_role("heading", name="Samples").wait_for()
+    page.get_by_text("connection to the studio was lost").wait_for()
+    with open_studio(House(Networks(tmp_path), Pictures()), port=port, token="same"):
+        page.get_by_text("connection to the studio was lost").wait_for(state="hidden")
+        page.get_by_role("button", name="test").click()
+        page.get_by_text("/ 2,000").wait_for()
+    tab.context.close()
+
+
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not there: npm ci in web/")
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_serious(tab: Tab, given: str, theme: str) -> None:

@@ -87,7 +87,7 @@ export function drawLines(context: CanvasRenderingContext2D, plot: Plot): void {
 }
 
 function drawTicks(context: CanvasRenderingContext2D, { log, width, height, colour, lines }: Plot, at: Scales): void {
-  context.font = "11px system-ui";
+  context.font = '11px Inter, "Segoe UI", Roboto, Arial, sans-serif';
   context.fillStyle = colour("muted");
   context.strokeStyle = colour("grid");
   context.lineWidth = 1;

@@ -13,8 +13,8 @@ from pellucid.ops.random import seed_of
 
 
 def trace_network(name: str, shapes: Sequence[tuple[int, ...]], *, outputs: int) -> Trace:
-    """`trace` of one input of each of `shapes`. Nothing is built with values unless the network needs some, as
-    one that branches on them does; its weights are then drawn from a fixed seed.
+    """`trace` of one input of each of `shapes`. Nothing is built with values unless the network needs some,
+    as one that branches on them does; its weights are then drawn from a fixed seed.
     """
     inputs = [torch.empty(1, *shape, device="meta") for shape in shapes]
     try:

@@ -10,7 +10,9 @@ import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
 
+from pellucid.blocks.squeeze_excite import SqueezeExcite
 from pellucid.inspection.cost import multiply_adds, parameter_count
+from pellucid.models import MODELS
 from pellucid.models.googlenet import GoogLeNet, googlenet, googlenet_bn
 from pellucid.tasks.classification import ClassificationSettings
 from pellucid.types.batch import Batch
@@ -209,3 +211,24 @@ def test_small_classifiers_count_three_tenths_in_training_and_nothing_after(
     torch.testing.assert_close(
         task.loss(model, batch)["loss"], F.cross_entropy(model(batch.inputs), batch.targets)
     )
+
+
+def test_open_gates_of_squeeze_and_excitation_change_nothing() -> None:
+    """With factors of one it is the network without, weight for weight; it has the paper's gates beside."""
+    torch.manual_seed(0)
+    plain = googlenet_bn(inputs=(3, 64, 64), outputs=5).eval()
+    gated = MODELS["se-googlenet-bn"](inputs=(3, 64, 64), outputs=5).eval()
+    left = gated.load_state_dict(plain.state_dict(), strict=False)
+    assert not left.unexpected_keys
+    assert all(".attached." in name for name in left.missing_keys)
+    widths = (256, 480, 512, 512, 512, 528, 832, 832, 1024)
+    gates = sum(2 * width * (width // 16) + width // 16 + width for width in widths)
+    count = sum(parameter.numel() for parameter in gated.parameters())
+    assert count - sum(parameter.numel() for parameter in plain.parameters()) == gates
+    x = torch.randn(2, 3, 64, 64)
+    assert not torch.allclose(gated(x), plain(x), rtol=1e-3)
+    for module in gated.modules():
+        if isinstance(module, SqueezeExcite):
+            torch.nn.init.zeros_(module.fc2.weight)
+            torch.nn.init.constant_(module.fc2.get_parameter("bias"), 100.0)
+    torch.testing.assert_close(gated(x), plain(x))

@@ -5,9 +5,18 @@ Hu, Shen & Sun, "Squeeze-and-excitation networks", CVPR 2018 (arXiv:1709.01507),
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 REDUCTION = 16
+
+Attach = Callable[[int], nn.Module]
+"""channels → what a block's maps pass, (b, c, h, w) → (b, c, h, w); where in the block, its file says."""
+
+
+def nothing(channels: int) -> nn.Module:
+    return nn.Identity()
 
 
 class SqueezeExcite(nn.Module):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -55,11 +55,19 @@ def main(arguments: Sequence[str]) -> int:
 def read_call(arguments: Sequence[str]) -> Call:
     """The first word is the study; its settings are then the options."""
     if arguments and arguments[0] in ("-h", "--help"):
-        arguments = [next(iter(STUDIES)), "--help"]
+        print("\n".join(_help()))
+        raise SystemExit(0)
     if not arguments or arguments[0].startswith("-"):
         raise InputError(f"name a study first: {', '.join(STUDIES)} (`pellucid study --help`)")
     name, *rest = arguments
     return parse(Call, rest, command=f"study {name}", about=ABOUT, default=Call(STUDIES[name]()))
+
+
+def _help() -> Iterator[str]:
+    yield from ("usage: pellucid study NAME [OPTIONS]", "", ABOUT)
+    width = max(map(len, STUDIES))
+    yield from (f"  {name:<{width}}  {STUDIES.summary(name)}" for name in STUDIES)
+    yield from ("", "`pellucid study NAME --help` shows the options of one.")
 
 
 def _write(found: Findings, path: Path) -> None:

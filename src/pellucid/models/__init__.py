@@ -116,6 +116,7 @@ MODELS: Registry[Callable[..., nn.Module]] = Registry(
         "googlenet": {
             "googlenet": "GoogLeNet as published, 7.0 million parameters, with two classifiers for training",
             "googlenet-bn": "GoogLeNet with batch norm, as torchvision has it, 6.6 million parameters",
+            "se-googlenet-bn": "the same with squeeze-and-excitation, 7.1 million parameters",
         },
         "inception_v3": {
             "inception-v3": "convolutions taken apart, 27.2 million parameters, one classifier for training",

@@ -28,7 +28,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from pellucid.blocks.squeeze_excite import SqueezeExcite
+from pellucid.blocks.squeeze_excite import Attach, SqueezeExcite
 from pellucid.models.shapes import picture_shape
 
 SMALLEST = 29  # what leaves the last transition a pixel
@@ -36,9 +36,6 @@ _BOTTLENECK = 4
 
 Layers = OrderedDict[str, nn.Module]
 """What an `nn.Sequential` runs, by name."""
-
-Attach = Callable[[int], nn.Module]
-"""channels → what ends a dense block or a transition, (b, c, h, w) → (b, c, h, w)."""
 
 
 class DenseLayer(nn.Module):

@@ -15,7 +15,8 @@ normalisation, 3×3 where the paper has 5×5 (a mistake of the first port that i
 3×3 in the last maximum pooling, small classifiers on an average of 4 × 4, dropout of 0.2 instead of 0.4.
 Names, initialisation and results are torchvision's, but for the order of the auxiliary outputs; that its
 published weights want pictures in [-1, 1] (`transform_input`) is a matter of preprocessing, not of the
-network.
+network. `se-googlenet-bn` weighs the maps of each inception module by squeeze-and-excitation (Hu et al. 2018,
+figure 2); it has the weights of `googlenet-bn` and, called `attached`, those of the gates.
 
 b batch · c channels · h, w height and width · k outputs
 """
@@ -30,6 +31,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.blocks.conv_norm_act import ConvNormAct
+from pellucid.blocks.squeeze_excite import Attach, SqueezeExcite, nothing
 from pellucid.models.alexnet_2012 import ResponseNorm
 from pellucid.models.shapes import picture_shape
 
@@ -60,7 +62,15 @@ class Inception(nn.Module):
     reduce, #3×3, #5×5 reduce, #5×5, pool proj; `large` is the side of the largest window.
     """
 
-    def __init__(self, inputs: int, widths: tuple[int, ...], convolution: Convolution, *, large: int) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        widths: tuple[int, ...],
+        convolution: Convolution,
+        *,
+        large: int,
+        attach: Attach = nothing,
+    ) -> None:
         super().__init__()
         one, three_reduced, three, five_reduced, five, pooled = widths
         self.branch1 = convolution(inputs, one, 1)
@@ -71,9 +81,12 @@ class Inception(nn.Module):
             convolution(inputs, five_reduced, 1), convolution(five_reduced, five, large, padding=large // 2)
         )
         self.branch4 = nn.Sequential(nn.MaxPool2d(3, stride=1, padding=1), convolution(inputs, pooled, 1))
+        self.attached = attach(one + three + five + pooled)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([self.branch1(x), self.branch2(x), self.branch3(x), self.branch4(x)], 1)
+        branches = [self.branch1(x), self.branch2(x), self.branch3(x), self.branch4(x)]
+        output: Tensor = self.attached(torch.cat(branches, 1))
+        return output
 
 
 class Auxiliary(nn.Module):
@@ -119,11 +132,12 @@ class GoogLeNet(nn.Module):
         dropout: float,
         channels: int,
         outputs: int,
+        attach: Attach = nothing,
     ) -> None:
         super().__init__()
 
         def inception(inputs: int, *widths: int) -> Inception:
-            return Inception(inputs, widths, convolution, large=large)
+            return Inception(inputs, widths, convolution, large=large, attach=attach)
 
         self.conv1 = convolution(channels, 64, 7, stride=2, padding=3)
         self.maxpool1 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
@@ -185,7 +199,7 @@ def googlenet(*, inputs: tuple[int, ...], outputs: int) -> GoogLeNet:
     return model
 
 
-def googlenet_bn(*, inputs: tuple[int, ...], outputs: int) -> GoogLeNet:
+def googlenet_bn(attach: Attach = nothing, *, inputs: tuple[int, ...], outputs: int) -> GoogLeNet:
     channels, _, _ = picture_shape(inputs, smallest=15)
     model = GoogLeNet(
         convolution=ConvNormAct,
@@ -196,6 +210,7 @@ def googlenet_bn(*, inputs: tuple[int, ...], outputs: int) -> GoogLeNet:
         dropout=0.2,
         channels=channels,
         outputs=outputs,
+        attach=attach,
     )
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
@@ -203,4 +218,8 @@ def googlenet_bn(*, inputs: tuple[int, ...], outputs: int) -> GoogLeNet:
     return model
 
 
-VARIANTS: dict[str, Callable[..., nn.Module]] = {"googlenet": googlenet, "googlenet-bn": googlenet_bn}
+VARIANTS: dict[str, Callable[..., nn.Module]] = {
+    "googlenet": googlenet,
+    "googlenet-bn": googlenet_bn,
+    "se-googlenet-bn": partial(googlenet_bn, SqueezeExcite),
+}

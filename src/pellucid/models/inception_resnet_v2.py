@@ -29,13 +29,10 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.blocks.conv_norm_act import ConvNormAct
-from pellucid.blocks.squeeze_excite import SqueezeExcite
+from pellucid.blocks.squeeze_excite import Attach, SqueezeExcite
 from pellucid.models.shapes import picture_shape
 
 SMALLEST = 75  # what the layers without border leave a pixel
-
-Attach = Callable[[int], nn.Module]
-"""channels → what a block's residual passes before it is scaled, (b, c, h, w) → (b, c, h, w)."""
 
 
 class Branches(nn.ModuleList):

@@ -29,15 +29,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pellucid.blocks.conv_norm_act import ConvNormAct
-from pellucid.blocks.squeeze_excite import SqueezeExcite
+from pellucid.blocks.squeeze_excite import Attach, SqueezeExcite, nothing
 from pellucid.models.shapes import picture_shape
-
-Attach = Callable[[int], nn.Module]
-"""channels → what the maps of a block pass at its end, (b, c, h, w) → (b, c, h, w)."""
-
-
-def nothing(channels: int) -> nn.Module:
-    return nn.Identity()
 
 
 class InceptionA(nn.Module):

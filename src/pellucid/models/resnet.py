@@ -29,14 +29,11 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from pellucid.blocks.squeeze_excite import SqueezeExcite
+from pellucid.blocks.squeeze_excite import Attach, SqueezeExcite
 from pellucid.models.shapes import picture_shape
 
 MakeBlock = Callable[[int, int, int], nn.Module]
 """(input channels, output channels, stride) → a block, (b, c, h, w) → (b, c', h / stride, w / stride)."""
-
-Attach = Callable[[int], nn.Module]
-"""channels → what a block's residual passes before it is added, (b, c, h, w) → (b, c, h, w)."""
 
 
 def shortcut(inputs: int, outputs: int, stride: int) -> nn.Module:

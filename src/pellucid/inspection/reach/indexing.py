@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ from pellucid.inspection.reach.seen import Applied, Seen, united
 from pellucid.inspection.reach.taps import Taps
 from pellucid.inspection.reach.terms import NOTHING, Shape, Term
 from pellucid.inspection.trace import Value
+
+LARGEST = 2**20
+"""Elements of a tensor that is written to in parts: each of them is followed by itself, which takes long."""
 
 
 def read(op: Applied) -> Seen:
@@ -91,6 +95,8 @@ def written(op: Applied) -> Seen:
         return op.seen  # into no element
     places = {at: places for at, places in enumerate(ranges) if len(places) < op.shape[at]}
     region = tuple(map(len, ranges))
+    if math.prod(op.shape) > LARGEST:
+        raise NotUnderstood("a write into a tensor of many elements")
     given = op.of(value)
     if given.anything:
         plain = tuple(length for length, item in zip(region, index, strict=True) if isinstance(item, slice))

@@ -133,3 +133,15 @@ def test_five_folds_of_a_table(capsys, tmp_path):
     runs = [str(tmp_path / f"fold{fold}") for fold in range(2)]
     numbers = json.loads(output(capsys, "compare", *runs, "--json"))
     assert numbers["fold0"]["MSE"] != numbers["fold1"]["MSE"]
+
+
+def test_predict_tries_changes_without_saving_them(capsys, run, tmp_path):
+    path = tmp_path / "one.png"
+    Image.linear_gradient("L").save(path)
+    said = [
+        json.loads(output(capsys, "predict", run, str(path), "--json", *options))
+        for options in ([], ["--change", "c1[0] * 0", "--change", "c1[1] * 3"], [])
+    ]
+    assert said[0] == said[2] != said[1]
+    assert cli.main(["predict", str(run), str(path), "--change", "c9[0] * 0"]) == 2
+    assert "no layer is called 'c9'" in capsys.readouterr().err

@@ -85,7 +85,7 @@ KNOWN = {"network": NETWORK, "address": LAYERS[1], "name": "digits", "split": "t
 
 
 def never_falls(runs: Path, examples: int) -> None:
-    """Whatever is sent to whatever route, the answer is no fault of the studio's. Half asks of what exists."""
+    """Whatever is sent to any route, the answer is no fault of the studio's. Half asks of what exists."""
     house = House(Networks(runs, (NETWORK,)), Pictures())
     easy = settings(
         deadline=None,

@@ -100,7 +100,7 @@ def never_falls(runs: Path, examples: int) -> None:
     def ask(case: schemathesis.Case) -> None:
         if len(str(case.query)) % 2:
             case.query = {**case.query, **{name: KNOWN[name] for name in KNOWN if name in case.query}}
-        answer = case.call()
+        answer = case.call(timeout=120)
         asked.add(answer.status_code)
         assert answer.status_code < 500, case.as_curl_command()
 

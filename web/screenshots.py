@@ -13,8 +13,10 @@ from itertools import product
 from pathlib import Path
 from urllib.parse import urlencode
 
+import torch
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from pellucid.data.shapes import scene
 from pellucid.studio.app import House
 from pellucid.studio.networks import Networks
 from pellucid.studio.pictures import Picture, Pictures
@@ -85,9 +87,7 @@ def train(runs: Path) -> None:
 
 
 def shapes_picture(house: House, index: int) -> Picture:
-    return house.pictures.add(
-        picture_file(house.sets["shapes"].fetch("test", [index]).inputs[0]), f"{index}.png"
-    )
+    return house.pictures.add(picture_file(torch.from_numpy(scene(11, index).image)), f"shape {index}.png")
 
 
 def opened(browser: Browser, link: str, width: int) -> Page:
@@ -101,7 +101,7 @@ def shoot(tab: Page, place: dict[str, str | list[str]], path: Path) -> None:
     tab.wait_for_load_state("load")
     tab.wait_for_timeout(900)
     tab.wait_for_function(QUIET, timeout=240_000)
-    tab.wait_for_timeout(2500)  # pictures come, and motion ends
+    tab.wait_for_timeout(2000)  # pictures come, and motion ends
     path.parent.mkdir(parents=True, exist_ok=True)
     tab.screenshot(path=path, full_page=True)
     print(path)

@@ -51,6 +51,42 @@ def test_networks_of_other_libraries(capsys: pytest.CaptureFixture[str]) -> None
     assert "4,344,144" in capsys.readouterr().out
 
 
+_BRANCHING = """
+from torch import nn
+
+class Branching(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x):
+        y = self.conv(x)
+        return [2 * y] * 5 if y.mean().item() < 100 else y
+
+def branching(*, inputs, outputs):
+    return Branching()
+"""
+
+
+def test_a_network_that_looks_at_values_is_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "branching.py"
+    path.write_text(_BRANCHING, encoding="utf-8")
+    assert main(["inspect", f"{path}:branching", "--input", "3x16x16"]) == 0
+    said = capsys.readouterr().out
+    assert f"multiply-adds {4 * 27 * 14 * 14:,}" in said
+    assert "note: run with zeros" in said
+    assert main(["compare-models", f"{path}:branching", "resnet18", "--input", "3x32x32"]) == 0
+
+
+def test_many_inputs_leave_room_for_the_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    """torchvision's dense layers take a list of all maps before them."""
+    assert main("inspect torchvision/densenet121 --input 3x64x64 --depth 3".split()) == 0
+    said = capsys.readouterr().out
+    assert "multiply-adds" in said.splitlines()[2]
+    assert "24 in all" in said
+    assert max(map(len, said.splitlines())) < 240
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -109,6 +109,17 @@ def test_it_predicts_label_maps_of_any_size(run, photographs, tmp_path, capsys):
     assert record["mask"] == str(out / "0.mask.png")
 
 
+def test_a_class_is_explained_over_its_pixels(run, photographs, tmp_path, capsys):
+    pictures = [str(photographs / "test/images" / name) for name in ("0.png", "1.png")]
+    assert cli.main(["explain", str(run), *pictures, "--target", "shape", "--json"]) == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [each["grid"] for each in records] == [[32, 32]] * 2
+    assert all(each["target"].startswith("shape (1), where it is said (") for each in records)
+    Image.fromarray(np.full((37, 53, 3), 90, np.uint8)).save(tmp_path / "other.png")
+    assert cli.main(["explain", str(run), *pictures, str(tmp_path / "other.png")]) == 2
+    assert "37 × 53 pixels" in capsys.readouterr().err
+
+
 def test_it_goes_on_bit_for_bit(run, photographs, tmp_path):
     """Stopped after some steps by its own `stop`, and resumed."""
     from pellucid.cli.train import read_call

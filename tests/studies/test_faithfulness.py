@@ -38,13 +38,15 @@ def test_a_table_of_methods_beside_a_random_map(weights: Path) -> None:
         samples=5,
     )
     found = study.run()
-    assert [row[0] for row in found.table.rows] == ["random map", "grad-cam", "saliency"]
+    assert "random, 32 × 32" in (row[0] for row in found.table.rows[:2])
+    assert found.numbers["random"]["grad-cam"] != found.numbers["random"]["saliency"] == "random, 32 × 32"
+    assert [row[0] for row in found.table.rows[2:]] == ["grad-cam", "saliency"]
     assert "Left out attention" in found.table.caption
     numbers = found.numbers["found"]
     assert all(len(each) == 10 for scores in numbers.values() for each in scores.values())
     deletion = np.array(numbers["saliency"]["deletion"])
-    wins = int((deletion < np.array(numbers["random map"]["deletion"])).sum())
-    row = found.table.rows[2]
+    wins = int((deletion < np.array(numbers["random, 32 × 32"]["deletion"])).sum())
+    row = found.table.rows[3]
     assert row[1] == pytest.approx(deletion.mean())
     assert row[2] == f"{wins}/10"
     assert "Which explanations are true" in found.page().to_html()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 
 import numpy as np
 import PIL.Image
@@ -106,3 +107,70 @@ def test_the_types_of_the_pages_are_those_of_the_server() -> None:
     schema = Path(__file__).parents[2] / "web" / "src" / "api" / "schema.d.ts"
     first = schema.read_text().splitlines()[0]
     assert first.endswith(fingerprint()), "the interface changed: make the types anew with web/types.sh"
+
+
+def done(asking: TestClient, job: str) -> str:
+    """How a job ended."""
+    for _ in range(1200):
+        told = asking.get(f"/api/jobs/{job}").json()
+        if told["state"] not in ("waiting", "running"):
+            return f"{told['state']} {told['message']}".strip()
+        time.sleep(0.05)
+    raise AssertionError(f"job {job} does not end")
+
+
+def test_gradients_are_those_of_autograd(asking: TestClient, house: House, picture: str) -> None:
+    opened = open_network(NETWORK)
+    inputs = opened.inputs(load_picture(house.pictures[picture].content, opened.preprocessing)[None])
+    hidden: list[torch.Tensor] = []
+    handle = opened.model.get_submodule("layer2").register_forward_hook(
+        lambda *given: hidden.append(given[2])
+    )
+    score = opened.model(inputs).max()
+    handle.remove()
+    (expected,) = torch.autograd.grad(score, hidden)
+    asked = {"network": NETWORK, "picture": picture, "address": "layer2", "of": "gradient"}
+    answer = asking.get("/api/layer/values", params=asked)
+    values = np.frombuffer(answer.content, "<f4").reshape(json.loads(answer.headers["x-shape"]))
+    np.testing.assert_allclose(values, expected[0].numpy(), rtol=1e-4, atol=1e-7)
+    assert asking.get("/api/layer", params=asked).json()["scale"] == "signed"
+
+
+def test_what_a_node_costs_is_its_row_of_the_table(asking: TestClient) -> None:
+    told = asking.get("/api/layer/about", params={"network": NETWORK, "address": "layer2"}).json()
+    rows = asking.get("/api/table", params={"network": NETWORK}).json()["rows"]
+    assert told["row"] == next(row for row in rows if row["address"] == "layer2")
+    top, left, bottom, right = told["window"]
+    assert 0 <= top < bottom <= 32
+    assert 0 <= left < right <= 32
+    assert asking.get("/api/layer/about", params={"network": NETWORK, "address": "x"}).status_code == 422
+
+
+def test_a_picture_grows_until_it_excites_a_channel(asking: TestClient) -> None:
+    asked = {"network": NETWORK, "address": "layer1[2]"}
+    job = asking.post("/api/excitations", json=asked).json()["id"]
+    assert done(asking, job) == "done"
+    grown = asking.get(f"/api/excitations/{job}").json()
+    assert grown["finished"]
+    assert grown["score"] > 0
+    image = PIL.Image.open(io.BytesIO(asking.get(f"/api/excitations/{job}/picture").content))
+    assert image.size == (32, 32)
+    wrong = asking.post("/api/excitations", json={**asked, "address": "layer1[999]"}).json()["id"]
+    assert done(asking, wrong).startswith("failed layer1[999]")
+
+
+def test_the_most_exciting_pictures_are_the_librarys(asking: TestClient, house: House) -> None:
+    opened = house.networks[NETWORK].opened
+    asked = {"network": NETWORK, "address": "conv1[3]", "data": "digits"}
+    job = asking.post("/api/examples", json=asked).json()["id"]
+    assert done(asking, job).startswith("done")
+    told = asking.get(f"/api/examples/{job}", params={"channel": 3}).json()
+    values = [each["value"] for each in told["examples"]]
+    assert values == sorted(values, reverse=True)
+    best = told["examples"][0]
+    file = asking.get(f"/api/examples/{job}/picture", params={"index": best["index"]}).content
+    picture = torch.from_numpy(np.asarray(PIL.Image.open(io.BytesIO(file)).convert("RGB")).copy())
+    with torch.inference_mode(), capture(opened.model, "conv1") as seen:
+        opened.model(opened.inputs(picture.permute(2, 0, 1)[None]))
+    assert best["value"] == pytest.approx(float(seen.outputs["conv1", 0][0, 3].max()), rel=1e-4)
+    assert asking.get(f"/api/examples/{job}", params={"channel": 999}).status_code == 422

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
-import torch
 import tyro
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -15,11 +14,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from pellucid.cli.arguments import input_shape, parse
+from pellucid.cli.network_trace import trace_network
 from pellucid.inspection.cost import parameter_count
 from pellucid.inspection.counting import multiply_adds_in
 from pellucid.inspection.difference import Difference, Step, compare_structure
-from pellucid.inspection.trace import Trace, trace
-from pellucid.models.naming import build_on_meta
+from pellucid.inspection.trace import Trace
 from pellucid.runs.log import json_text
 
 ABOUT = """Put the structures of two networks side by side: layers and operations that one has and the other
@@ -74,9 +73,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _built(name: str, shape: tuple[int, ...], outputs: int) -> Built:
-    model = build_on_meta(name, inputs=shape, outputs=outputs)
-    run = trace(model, [torch.empty(1, *shape, device="meta")])
-    return Built(name, parameter_count(model), multiply_adds_in(run), run)
+    run = trace_network(name, [shape], outputs=outputs)
+    return Built(name, parameter_count(run.calls[0].module), multiply_adds_in(run), run)
 
 
 def _totals(first: Built, second: Built, differences: Sequence[Difference]) -> Table:

@@ -81,7 +81,7 @@ def main(arguments: Sequence[str]) -> int:
     network = open_called(call)
     classes, preprocessing = network.classes, network.preprocessing
     target = parse_target(call.target, classes) if call.target else likeliest(classes)
-    pictures = torch.stack([load_picture(path, preprocessing) for path in call.images])
+    pictures = _read(call.images, preprocessing)
     inputs = network.inputs(pictures)
     # What is wrong with the network, the pictures or the target is wrong for every method.
     settle(network.model, fitting(network.model, inputs[:1]), target)
@@ -116,6 +116,19 @@ def _asked(call: Call) -> dict[str, Method]:
     if call.layer and not any("layer" in inspect.signature(each).parameters for each in methods.values()):
         raise InputError(f"{call.method} looks at the whole network, not at a layer; leave --layer out")
     return methods
+
+
+def _read(paths: Sequence[Path], preprocessing: Preprocessing) -> Tensor:
+    """(b, c, h, w) uint8. Raises `InputError` where they differ in size and the network takes them so."""
+    pictures = [load_picture(path, preprocessing) for path in paths]
+    for path, picture in zip(paths, pictures, strict=True):
+        if picture.shape != pictures[0].shape:
+            sizes = [" × ".join(map(str, each.shape[-2:])) for each in (picture, pictures[0])]
+            raise InputError(
+                f"{path} has {sizes[0]} pixels and {paths[0]} {sizes[1]}; this network takes pictures as "
+                "they are, so explain those of one size at a time"
+            )
+    return torch.stack(pictures)
 
 
 def _explained(

@@ -16,11 +16,12 @@ from rich.console import Console
 from rich.table import Table
 
 from pellucid.cli.arguments import input_shape, parse
+from pellucid.cli.network_trace import trace_network
 from pellucid.inspection.graph import graph_of
 from pellucid.inspection.layer_table import Field, LayerTable, Row, Shape, in_short, table_of
 from pellucid.inspection.timing import time_calls
 from pellucid.inspection.trace import Trace, trace
-from pellucid.models.naming import build_model, build_on_meta, source_of
+from pellucid.models.naming import build_model, source_of
 from pellucid.recipes.experiment import open_run
 from pellucid.recipes.opened import is_run
 from pellucid.runs.atomic import write_file
@@ -65,11 +66,13 @@ def main(arguments: Sequence[str]) -> int:
     if call.graph is not None and call.graph.suffix not in (".html", ".png", ".json"):
         raise InputError(f"--graph writes a .html, .png or .json file; got {call.graph}")
     name, shapes, outputs = _asked(call)
-    build = build_model if call.time else build_on_meta
-    model = build(name, inputs=shapes[0], outputs=outputs)
     inputs = [torch.empty(1, *shape, device="meta") for shape in shapes]
-    found = trace(model, inputs)
-    table = table_of(found, inputs, seconds=time_calls(model, inputs) if call.time else None)
+    if call.time:
+        model = build_model(name, inputs=shapes[0], outputs=outputs)
+        found, seconds = trace(model, inputs), time_calls(model, inputs)
+    else:
+        found, seconds = trace_network(name, shapes, outputs=outputs), None
+    table = table_of(found, inputs, seconds=seconds)
     rows = [row for row in table.rows if call.depth is None or row.depth <= call.depth]
     if call.json:
         print(json_text({**table.to_dict(), "rows": [asdict(row) for row in rows]}, indent=1))
@@ -154,8 +157,8 @@ def _offset(row: Row) -> str:
 _COLUMNS: dict[str, Callable[[Row], str]] = {
     "layer": _name,
     "kind": lambda row: row.kind,
-    "input": lambda row: _shapes(tuple(shape[1:] for shape in row.inputs)),
-    "output": lambda row: _shapes(tuple(shape[1:] for shape in row.outputs)),
+    "input": lambda row: _briefly(row.inputs),
+    "output": lambda row: _briefly(row.outputs),
     "parameters": lambda row: "again" if row.again and row.parameters else _count(row.parameters),
     "multiply-adds": lambda row: _count(row.multiply_adds),
     "memory": lambda row: _memory(row.forward_bytes),
@@ -172,6 +175,15 @@ def _count(number: int) -> str:
 
 def _shapes(shapes: tuple[Shape, ...]) -> str:
     return ", ".join("×".join(map(str, shape)) or "scalar" for shape in shapes)
+
+
+_MOST = 3
+
+
+def _briefly(shapes: tuple[Shape, ...]) -> str:
+    """Without the batch; the first of many, so that the columns behind have room."""
+    first = _shapes(tuple(shape[1:] for shape in shapes[:_MOST]))
+    return f"{first}, … {len(shapes)} in all" if len(shapes) > _MOST else first
 
 
 def _memory(size: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,9 +17,11 @@ from torch import Tensor
 from pellucid.cli.run_or_network import NetworkCall, open_trained, read_network_call
 from pellucid.data.decode import load_picture
 from pellucid.data.loading import normalise
+from pellucid.inspection.changing import changing
 from pellucid.inspection.modes import evaluation_mode
 from pellucid.runs.atomic import write_file
 from pellucid.types.batch import Batch
+from pellucid.types.change import parse_change
 from pellucid.types.data_info import Preprocessing
 from pellucid.types.errors import InputError
 from pellucid.types.records import Record
@@ -31,6 +34,8 @@ Example: pellucid predict runs/digits-lenet5 seven.png eight.jpg
 Example: pellucid predict resnet50 --weights torchvision/resnet50 photos/*.jpg
 
 Example: pellucid predict runs/camvid-unet street.png --out masks/
+
+Example: pellucid predict resnet18 cat.jpg --change 'layer4.1.conv2[37] * 0'
 """
 
 _AT_ONCE = 16  # pictures of one size that go through the network together
@@ -40,6 +45,10 @@ _AT_ONCE = 16  # pictures of one size that go through the network together
 class Call(NetworkCall):
     images: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Picture files."""
+    change: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """Something to try on the network, once for each: 'layer4.1.conv2[37] * 0' switches a channel off,
+    'conv1.weight[3, 0] = 1, 0, -1, …' writes a kernel anew. Nothing is saved into it.
+    """
     json: bool = False
     """Print as JSON, one object a picture."""
     out: Path | None = None
@@ -52,12 +61,14 @@ def main(arguments: Sequence[str]) -> int:
         raise InputError("name at least one picture: pellucid predict RUN IMAGE…")
     network = open_trained(call)
     model, task, preprocessing = network.model, network.task, network.info.preprocessing
-    told = 0
+    changes, told = [*map(parse_change, call.change)], 0
     with evaluation_mode(model), torch.inference_mode():
         for paths, pictures in _together(_readable(call.images, preprocessing)):
             batch = Batch(torch.stack(pictures), torch.empty(0), torch.arange(told, told + len(paths)))
             batch = normalise(batch, preprocessing)
-            for path, record in zip(paths, task.decode(task.forward(model, batch), batch), strict=True):
+            with changing(model, changes, [batch.inputs]) if changes else nullcontext(model) as tried:
+                output = task.forward(tried, batch)
+            for path, record in zip(paths, task.decode(output, batch), strict=True):
                 _tell(path, record, call)
             told += len(paths)
     return 0 if told == len(call.images) else 1

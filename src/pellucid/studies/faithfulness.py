@@ -9,10 +9,10 @@ it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from pellucid.data.shapes import Shapes, scene
 from pellucid.data.source import Data
 from pellucid.explain import METHODS
 from pellucid.explain.faithfulness.check import BETTER, Effort, Judge, judge
-from pellucid.explain.faithfulness.order import at_pixels, random_maps
+from pellucid.explain.faithfulness.order import at_pixels, random_map
 from pellucid.explain.faithfulness.pointing import pointing_game
 from pellucid.recipes.experiment import open_run, restore
 from pellucid.recipes.general import find_recipe
@@ -36,7 +36,7 @@ from pellucid.types.heatmap import Heatmap
 from pellucid.views.contents import Table
 from pellucid.views.faithfulness import faithfulness
 
-RANDOM, POINTING, HITS = "random map", "pointing", "higher"
+POINTING, HITS = "pointing", "higher"
 AT_ONCE = 8  # pictures
 
 Scores = dict[str, list[float]]
@@ -84,16 +84,18 @@ class FaithfulnessStudy(Study):
         model, data = _opened(self)
         inputs, masks = _pictures(data, self.split, self.pictures)
         found: dict[str, Scores] = {}
+        grains: dict[str, str] = {}  # of each method the random map that it is held against
         left_out: dict[str, str] = {}
         for part in torch.split(torch.arange(len(inputs)), AT_ONCE):
             by = judge(model, inputs[part], None, effort)
             own = None if masks is None else masks[part]
-            blind = Heatmap(random_maps(by.pictures[:, 0], self.seed), RANDOM, by.own.texts, _size(inputs))
-            _add(found.setdefault(RANDOM, {}), dict(by.random), blind, own)
+            told: set[str] = set()  # the random maps, one for each grain, that this part has
             for name, method in chosen.items():
                 if name not in left_out:
-                    _explain(name, method, by, own, found, left_out)
-        return _told(self, found, left_out, len(inputs))
+                    heatmap = _explain(name, method, by, own, found, left_out)
+                    if heatmap is not None:
+                        grains[name] = _blind(by, heatmap, own, found, told)
+        return _told(self, found, grains, left_out, len(inputs))
 
 
 def _explain(
@@ -103,20 +105,32 @@ def _explain(
     masks: Tensor | None,
     found: dict[str, Scores],
     left_out: dict[str, str],
-) -> None:
+) -> Heatmap | None:
     """One method on one batch; one that does not apply is left out, with its reason."""
     try:
         heatmap = method(by.model, by.pictures)
     except InputError as error:
         left_out[name] = str(error)
         found.pop(name, None)
-        return
+        return None
     print(f"{name}: {len(heatmap)} pictures", file=sys.stderr)
     _add(found.setdefault(name, {}), by.scores(at_pixels(heatmap)), heatmap, masks)
+    return heatmap
+
+
+def _blind(
+    by: Judge, heatmap: Heatmap, masks: Tensor | None, found: dict[str, Scores], told: set[str]
+) -> str:
+    """The name of the random map of the grain of `heatmap`, whose scores are added once."""
+    blind = random_map(heatmap, by.effort.seed)
+    if blind.method not in told:
+        told.add(blind.method)
+        _add(found.setdefault(blind.method, {}), by.random(heatmap), blind, masks)
+    return blind.method
 
 
 def _add(
-    scores: Scores, numbers: dict[str, tuple[float, ...]], heatmap: Heatmap, masks: Tensor | None
+    scores: Scores, numbers: Mapping[str, tuple[float, ...]], heatmap: Heatmap, masks: Tensor | None
 ) -> None:
     for name, each in numbers.items():
         scores.setdefault(name, []).extend(each)
@@ -174,14 +188,16 @@ def _masks(data: Data, split: str, indices: Tensor, pictures: Tensor) -> Tensor 
     return torch.from_numpy(np.stack([each.masks[0] for each in scenes])) if same else None
 
 
-def _size(inputs: Tensor) -> tuple[int, int]:
-    return inputs.shape[2], inputs.shape[3]
-
-
 def _told(
-    study: FaithfulnessStudy, found: dict[str, Scores], left_out: dict[str, str], count: int
+    study: FaithfulnessStudy,
+    found: dict[str, Scores],
+    grains: dict[str, str],
+    left_out: dict[str, str],
+    count: int,
 ) -> Findings:
-    better = {name: BETTER.get(name, HITS) for name in found[RANDOM]}
+    if not grains:
+        raise InputError("no method applies to this network: " + "; ".join(left_out.values()))
+    better = {name: BETTER.get(name, HITS) for name in next(iter(found.values()))}
     means = {
         method: {name: float(np.mean(numbers)) for name, numbers in scores.items()}
         for method, scores in found.items()
@@ -189,30 +205,44 @@ def _told(
     columns = ["method"]
     for name in better:
         columns += [name, "wins"]
-    rows = tuple((method, *_cells(method, found, better)) for method in found)
+    ordered = sorted(found, key=lambda name: name in grains)  # the random maps first
+    rows = tuple((method, *_cells(method, found, grains.get(method), better)) for method in ordered)
     words = (
         f"{study.network}, {count} pictures: the mean of each score, and at how many pictures a map beats a "
-        "random one."
+        "random one of the same grain."
     )
     reasons = " ".join(f"Left out {name}: {why}." for name, why in left_out.items())
     ways = ", ".join(f"{name}: {way} is better" for name, way in better.items())
-    best = {name: "min" if way == "lower" else "max" for name, way in better.items()}
+    best: dict[str, Literal["max", "min"]] = {
+        name: "min" if way == "lower" else "max" for name, way in better.items()
+    }
     return Findings(
         "Which explanations are true",
         words,
-        Table(tuple(columns), rows, f"{ways}. Wins are over a random map. {reasons}".strip(), best=best),  # type: ignore[arg-type]
-        faithfulness(means, better, RANDOM),
-        {**asdict(study), "found": found, "left_out": left_out},
+        Table(
+            tuple(columns),
+            rows,
+            f"{ways}. Wins are over the random map of the same grain. {reasons}".strip(),
+            best=best,
+        ),
+        faithfulness(means, better, grains),
+        {**asdict(study), "found": found, "random": grains, "left_out": left_out},
         "Beside a random map",
     )
 
 
-def _cells(method: str, found: dict[str, Scores], better: dict[str, str]) -> Sequence[Any]:
+def _cells(
+    method: str, found: dict[str, Scores], random: str | None, better: dict[str, str]
+) -> Sequence[Any]:
+    """The mean of each score and the wins over `random`, which is None for a random map itself."""
     cells: list[Any] = []
     for name, way in better.items():
-        ours, theirs = np.array(found[method][name]), np.array(found[RANDOM][name])
-        wins = (ours < theirs if way == "lower" else ours > theirs).sum()
-        cells += [float(ours.mean()), None if method == RANDOM else f"{wins}/{len(ours)}"]
+        ours = np.array(found[method][name])
+        cells += [float(ours.mean()), None]
+        if random is not None:
+            theirs = np.array(found[random][name])
+            wins = (ours < theirs if way == "lower" else ours > theirs).sum()
+            cells[-1] = f"{wins}/{len(ours)}"
     return cells
 
 

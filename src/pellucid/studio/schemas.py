@@ -184,7 +184,7 @@ class StepInfo(BaseModel):
 
 class UnitInfo(BaseModel):
     """A unit's arithmetic; see `types.arithmetic.Arithmetic`. `place` is (row, column) on the map, `patch`
-    the part of the picture under it.
+    the part of the picture under it, `source` the address of the unit that adds or takes most, "" for none.
     """
 
     address: str
@@ -200,6 +200,7 @@ class UnitInfo(BaseModel):
     shape: list[int]
     place: list[int]
     patch: list[int]
+    source: str
     field: BoxInfo | None
     steps: list[StepInfo]
     operands: list[OperandInfo]

@@ -58,9 +58,9 @@ def serving(house: House, *, host: str = "127.0.0.1", port: int = 0, token: str 
 
 
 @contextmanager
-def open_studio(house: House) -> Iterator[Serving]:
-    """A studio that answers while the block runs, at a free port."""
-    studio = serving(house)
+def open_studio(house: House, *, port: int = 0, token: str = "") -> Iterator[Serving]:
+    """A studio that answers while the block runs."""
+    studio = serving(house, port=port, token=token)
     thread = threading.Thread(target=studio.run, name="studio", daemon=True)
     thread.start()
     try:

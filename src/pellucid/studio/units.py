@@ -33,12 +33,20 @@ def unit_info(looking: Looking, address: str) -> UnitInfo:
         shape=list(opened.shape),
         place=list(look.place),
         patch=list(look.patch or ()),
+        source=_source(opened),
         field=_box(look.field),
         steps=[StepInfo(name=step.name, value=step.value, how=step.how) for step in opened.steps],
         operands=[_operand(each, opened) for each in opened.operands],
         chosen=list(opened.chosen or ()),
         notes=[*opened.notes, *look.notes],
     )
+
+
+def _source(opened: Arithmetic) -> str:
+    """Where the greatest of all products, in magnitude, came from: the way back towards the picture."""
+    strongest = [next((term for term in each.strongest() if term.source), None) for each in opened.operands]
+    found = [term for term in strongest if term is not None]  # what is padding came from nowhere
+    return max(found, key=lambda term: abs(term.product)).source if found else ""
 
 
 def channel_info(looking: Looking, address: str) -> ChannelInfo:

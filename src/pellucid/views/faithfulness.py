@@ -12,29 +12,35 @@ from pellucid.views.marks import Bars, Lines
 
 
 def faithfulness(
-    means: Mapping[str, Mapping[str, float]], better: Mapping[str, str], random: str = "random map"
+    means: Mapping[str, Mapping[str, float]], better: Mapping[str, str], random: Mapping[str, str]
 ) -> Figure:
-    """A panel for each score in `better`, a bar for each method of `means` (method → score → mean), the best
-    on top; the line is the `random` map's.
+    """A panel for each score in `better`, a bar for each method in `random` (method → score → mean in
+    `means`), the best on top; the stroke across it is its `random` map's, by name in `means` too.
     """
     panels = [_panel(score, way, means, random) for score, way in better.items()]
     caption = (
-        "The mean over the pictures. The line is a random map: a method on its wrong side does worse "
-        "than chance."
+        "The mean over the pictures. The stroke across a bar is a random map of the same grain: a method on "
+        "its wrong side does worse than chance."
     )
     return Figure(tuple(panels), columns=2, caption=caption)
 
 
-def _panel(score: str, way: str, means: Mapping[str, Mapping[str, float]], random: str) -> Panel:
-    found = {method: numbers[score] for method, numbers in means.items() if method != random}
+def _panel(
+    score: str, way: str, means: Mapping[str, Mapping[str, float]], random: Mapping[str, str]
+) -> Panel:
+    found = {method: means[method][score] for method in random}
     order = sorted(found, key=found.__getitem__, reverse=way == "lower")  # the best last, which is on top
-    places, line = np.arange(len(order), dtype=np.float64), means[random][score]
-    marks = (
-        _bars(places, [found[method] for method in order], order),
-        Lines((np.array([line, line]),), (np.array([-0.5, len(order) - 0.5]),), (random,), ("ink",)),
+    places = np.arange(len(order), dtype=np.float64)
+    blind = [means[random[method]][score] for method in order]
+    strokes = Lines(
+        tuple(np.array([value, value]) for value in blind),
+        tuple(np.array([place - 0.42, place + 0.42]) for place in places),
+        ("",) * len(order),
+        ("ink",) * len(order),
     )
+    marks = (_bars(places, [found[method] for method in order], order), strokes)
     ticks = tuple((float(place), method) for place, method in zip(places, order, strict=True))
-    room = (-0.7, len(order) + 0.3)  # for the key above the bars
+    room = (-0.7, len(order) - 0.3)
     return Panel(marks, score, x=Axis(f"{way} is better"), y=Axis("", limits=room, ticks=ticks))
 
 

@@ -47,7 +47,7 @@ function meets(box: readonly number[], seen: Box): boolean {
 
 function drawGroups(context: CanvasRenderingContext2D, { graph, colour, view }: Drawn, seen: Box): void {
   context.lineWidth = 1 / view.k;
-  context.font = "600 11px system-ui";
+  context.font = '600 11px Inter, "Segoe UI", Roboto, Arial, sans-serif';
   for (const group of graph.groups) {
     if (!meets(group.box, seen)) continue;
     const [x0, y0, x1, y1] = group.box as [number, number, number, number];
@@ -109,10 +109,10 @@ function drawNode(context: CanvasRenderingContext2D, node: NodeInfo, drawn: Draw
   context.fillRect(x0 + 1, y0 + 8, 4, y1 - y0 - 16);
   if (view.k <= 0.3) return;
   context.fillStyle = colour("ink");
-  context.font = "600 13px system-ui";
+  context.font = '600 13px Inter, "Segoe UI", Roboto, Arial, sans-serif';
   context.fillText(`${node.opens ? "+ " : ""}${node.label}`, x0 + 13, y0 + 17, x1 - x0 - 20);
   context.fillStyle = colour("muted");
-  context.font = "11px system-ui";
+  context.font = '11px Inter, "Segoe UI", Roboto, Arial, sans-serif';
   context.fillText(`${node.kind === node.label ? "" : node.kind} ${node.shape.join("×")}`.trim(), x0 + 13, y0 + 32, x1 - x0 - 20);
   const thumb = node.maps ? thumbs.get(node.address) : undefined;
   if (thumb) drawThumbs(context, thumb, x0, y0, x1);

@@ -87,7 +87,7 @@ export function drawLines(context: CanvasRenderingContext2D, plot: Plot): void {
 }
 
 function drawTicks(context: CanvasRenderingContext2D, { log, width, height, colour, lines }: Plot, at: Scales): void {
-  context.font = "11px system-ui";
+  context.font = '11px Inter, "Segoe UI", Roboto, Arial, sans-serif';
   context.fillStyle = colour("muted");
   context.strokeStyle = colour("grid");
   context.lineWidth = 1;
@@ -120,7 +120,10 @@ function valueTicks(lines: readonly Line[], log: boolean): number[] {
   for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++)
     for (const factor of [1, 2, 5]) ticks.push(factor * 10 ** power);
   const inside = ticks.filter((tick) => tick >= low * 0.9 && tick <= high * 1.1);
-  return inside.length > 7 ? inside.filter((tick) => Number.isInteger(Math.log10(tick))) : inside;
+  if (inside.length <= 7) return inside;
+  const powers = inside.map(Math.log10).map(Math.round).filter((power, at) => Math.abs(10 ** power / inside[at]! - 1) < 1e-6);
+  const every = Math.ceil(powers.length / 7);
+  return powers.filter((power) => power % every === 0).map((power) => 10 ** power);
 }
 
 /** About `count` round numbers from `low` to `high`. */

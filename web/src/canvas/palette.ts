@@ -1,19 +1,20 @@
-/** Numbers to colours: the library's own two scales, fetched once. */
+/** Numbers to colours: the library's own two scales, fetched once, and greys for what are pixels. */
 import { ask } from "../api/client";
 
 export interface Scale {
-  kind: "signed" | "unsigned";
+  kind: "signed" | "unsigned" | "grey";
   low: number;
   high: number;
 }
 
-type Colours = Record<"signed" | "unsigned", Uint8ClampedArray>;
+export type Colours = Record<Scale["kind"], Uint8ClampedArray>;
 let fetched: Promise<Colours> | null = null;
 
 export function palettes(): Promise<Colours> {
   fetched ??= ask<Record<string, string[]>>("palettes").then((told) => ({
     signed: bytes(told["signed"]!),
     unsigned: bytes(told["unsigned"]!),
+    grey: Uint8ClampedArray.from({ length: 255 * 3 }, (_, at) => Math.floor(at / 3)),
   }));
   return fetched;
 }

@@ -1,9 +1,8 @@
 /** Draws what a small network makes of the plane, and the network itself. */
 import type { Schemas } from "../api/client";
-import { type Scale, bitmap } from "./palette";
+import { type Colours, type Scale, bitmap } from "./palette";
 
 type Info = Schemas["NeuronInfo"];
-type Palette = Parameters<typeof bitmap>[4];
 type Colour = (name: string) => string;
 
 const SURE: Scale = { kind: "signed", low: -0.25, high: 1.25 }; // so that the ends are not too dark for dots
@@ -12,7 +11,7 @@ export function toPixels(info: Info, x: number, y: number, w: number, h: number)
   return [((x + info.reach) / (2 * info.reach)) * w, ((info.reach - y) / (2 * info.reach)) * h];
 }
 
-export function drawPlane(context: CanvasRenderingContext2D, info: Info, size: [number, number], palette: Palette, colour: Colour, point: readonly [number, number, number] | null): void {
+export function drawPlane(context: CanvasRenderingContext2D, info: Info, size: [number, number], palette: Colours, colour: Colour, point: readonly [number, number, number] | null): void {
   const [w, h] = size;
   context.clearRect(0, 0, w, h);
   context.imageSmoothingEnabled = true;
@@ -50,7 +49,7 @@ export interface Known {
 const TILE = 44;
 
 /** Two inputs, hidden units as little planes, one output: edges as broad as their weights are large. */
-export function drawNetwork(context: CanvasRenderingContext2D, info: Info, size: [number, number], palette: Palette, colour: Colour, known: Known): void {
+export function drawNetwork(context: CanvasRenderingContext2D, info: Info, size: [number, number], palette: Colours, colour: Colour, known: Known): void {
   const [w, h] = size;
   context.clearRect(0, 0, w, h);
   const units = info.units.length;

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
 
 from pellucid.explain.faithfulness.curves import area, deletion_curve, insertion_curve
 from pellucid.explain.faithfulness.infidelity import infidelity
-from pellucid.explain.faithfulness.order import at_pixels, random_maps
+from pellucid.explain.faithfulness.order import at_pixels, random_map
 from pellucid.explain.faithfulness.road import road
 from pellucid.explain.running import fitting, settle
 from pellucid.explain.target import Settled, Target, main_output
@@ -32,8 +31,8 @@ less what remains without the most relevant.
 
 @dataclass(frozen=True)
 class Check:
-    """`scores` of a map, and of a `random` one, by name in `BETTER`: one number for each picture. `of` says
-    what curves and ROAD are of: a probability, or the target's own number.
+    """`scores` of a map, and of a `random` one of the same grain, by name in `BETTER`: one number for each
+    picture. `of` says what curves and ROAD are of: a probability, or the target's own number.
     """
 
     of: str
@@ -95,16 +94,22 @@ class Judge:
     own_scores: Tensor
     of: str
     effort: Effort
+    _random: dict[tuple[int, ...], Mapping[str, tuple[float, ...]]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def scores(self, maps: Tensor) -> dict[str, tuple[float, ...]]:
         """Of maps (b, h, w) as large as the pictures."""
         with torch.no_grad():
             return {name: tuple(map(float, _SCORES[name](self, maps))) for name in self.effort.names}
 
-    @cached_property
-    def random(self) -> dict[str, tuple[float, ...]]:
-        """The scores of maps that know nothing, the same for every method."""
-        return self.scores(random_maps(self.pictures[:, 0], self.effort.seed))
+    def random(self, heatmap: Heatmap) -> Mapping[str, tuple[float, ...]]:
+        """The scores of a map of the same grain that knows nothing."""
+        grain = heatmap.values.shape[1:]
+        if grain not in self._random:
+            blind = at_pixels(random_map(heatmap, self.effort.seed)).to(self.pictures.device)
+            self._random[grain] = self.scores(blind)
+        return self._random[grain]
 
     def check(self, heatmap: Heatmap) -> Check:
         """Raises `InputError` for a map of other pictures."""
@@ -115,7 +120,7 @@ class Judge:
                 f"got {len(self.pictures)} of {'×'.join(map(str, size))}"
             )
         maps = at_pixels(heatmap).to(self.pictures.device)
-        return Check(self.of, self.scores(maps), self.random, self.effort.seed)
+        return Check(self.of, self.scores(maps), self.random(heatmap), self.effort.seed)
 
 
 def judge(

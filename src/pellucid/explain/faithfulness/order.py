@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -28,10 +30,13 @@ def ranks(maps: Tensor) -> Tensor:
     return places.reshape(maps.shape)
 
 
-def random_maps(maps: Tensor, seed: int) -> Tensor:
-    """Maps (b, h, w) that know nothing: noise on a grid of 7 × 7, enlarged, so that it is as smooth as what
-    convolutions give.
+def random_map(heatmap: Heatmap, seed: int) -> Heatmap:
+    """A map that knows nothing, of the grain of `heatmap`: noise on the same grid, the same for all pictures.
+
+    The grain has to be the same, since it counts by itself: what is put into a blurred picture in single
+    pixels looks like noise to a network, and what is put in as patches like something seen.
     """
-    count, height, width = maps.shape
-    noise = torch.rand(1, 7, 7, generator=torch.Generator().manual_seed(seed)).expand(count, -1, -1)
-    return resized(noise, (height, width)).to(maps.device)
+    count, height, width = heatmap.values.shape
+    noise = torch.rand(1, height, width, generator=torch.Generator().manual_seed(seed))
+    values = noise.expand(count, -1, -1).to(heatmap.values.device)
+    return replace(heatmap, values=values, method=f"random, {height} × {width}", scores={}, notes=())

@@ -63,10 +63,10 @@ def picture(job: str, house: Shared) -> Response:
 def look(request: ExcitingRequest, house: Shared) -> JobInfo:
     """Look for the pictures of a test split that excite each channel of a layer most."""
     opened, layer = house.networks[request.network].opened, str(Address.parse(request.address).whole)
-    data, split = house.data_for(request.network, request.data), "test"
 
     def work(report: Report) -> Examples:
-        return look_for(opened, layer, data, split, report)
+        report(0.0, "opening the data")
+        return look_for(opened, layer, house.data_for(request.network, request.data), "test", report)
 
     return info_of(house.jobs.start("examples", work))
 

@@ -49,13 +49,14 @@ def curves(name: str, house: Shared) -> list[FigureInfo]:
     return [FigureInfo(title="curves", html=fragment(figure)) for figure in figures]
 
 
-@router.post("/runs/{name}/embedding")
+@router.post("/runs/{name}/results/embedding")
 def start_embedding(name: str, request: EmbedRequest, house: Shared) -> JobInfo:
     """Lay out the test pictures by what the network finds alike; the map is at `/embeddings/{job}`."""
-    data, opened = house.data_of(name), house.networks[f"run:{name}"].opened
+    opened = house.networks[f"run:{name}"].opened
 
     def work(report: Report) -> Embedded:
-        return embed(opened, data, request.method, report)
+        report(0.0, "opening the data")
+        return embed(opened, house.data_of(name), request.method, report)
 
     return job_info(house.jobs.start("embed", work))
 

@@ -79,3 +79,8 @@ def test_a_network_for_other_channels_says_so(picture: str, capsys: pytest.Captu
     five = ["--model.mean", *["0.5"] * 5, "--model.std", *["0.5"] * 5]
     assert look("--image", picture, *five) == 2
     assert "5 channels" in capsys.readouterr().err
+
+
+def test_a_picture_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert look("layer1.0", "--image", "nothere.png") == 2
+    assert capsys.readouterr().err.endswith("pellucid: nothere.png: no such file or folder\n")

@@ -58,7 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("pellucid: interrupted", file=sys.stderr)
         return 130
     except (InputError, OSError) as error:
-        print(f"pellucid: {' '.join(str(error).split())}", file=sys.stderr)
+        said = str(error)
+        if isinstance(error, FileNotFoundError) and error.filename:
+            said = f"{error.filename}: no such file or folder"
+        print(f"pellucid: {' '.join(said.split())}", file=sys.stderr)
         return 2
 
 

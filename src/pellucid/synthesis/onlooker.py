@@ -40,7 +40,7 @@ class Onlooker:
                     module.to(torch.bfloat16)
 
     def __call__(self, pictures: Tensor, layers: Collection[Key]) -> dict[Key, Tensor]:
-        """What layers answer to pictures (b, c, h, w) in [0, 1], c as the network takes or 1: (b, c', …) each.
+        """What layers answer to pictures (b, c, h, w) in [0, 1], where c is as the network takes, or 1.
 
         Raises `InputError` as `looked_at` does, and for pictures that are too small for the layers.
         """

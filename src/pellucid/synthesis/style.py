@@ -100,8 +100,8 @@ class _Scenes:
         self.onlooker, self.notes = self._quick(model)
 
     def _quick(self, model: nn.Module) -> tuple[Onlooker, tuple[str, ...]]:
-        """The network in the precision asked for; "auto": in bf16 where that is quick, and agrees on the first
-        canvas.
+        """The network in the precision asked for; "auto": in bf16 where that is quick, and agrees on the
+        first canvas.
         """
         if self.how.precision == "fp32" or not (
             self.how.precision == "bf16" or multiplies_bf16_fast(self.exact.device)

@@ -42,7 +42,7 @@ class Painting:
             with torch.inference_mode(False), torch.enable_grad():
                 if lbfgs:
                     optimiser.param_groups[0].update(max_iter=many, max_eval=2 * many)
-                    optimiser.step(self._evaluated)
+                    optimiser.step(self._evaluated)  # type: ignore[arg-type]  # a number as a tensor will do
                 else:
                     for step in range(done, done + many):
                         self._evaluated()
@@ -112,6 +112,6 @@ def disagreement(exact: Painting, quick: Painting) -> str:
     if off <= _LOSS_TOLERANCE and cosine >= _COSINE:
         return ""
     return (
-        f"bf16 disagrees with fp32 on the first canvas (loss {100 * off:.1f} % apart, cosine of the gradients "
-        f"{cosine:.2f}): painted in fp32"
+        f"bf16 disagrees with fp32 on the first canvas (loss {100 * off:.1f} % apart, cosine of the "
+        f"gradients {cosine:.2f}): painted in fp32"
     )

@@ -35,7 +35,7 @@ class _Gram(torch.autograd.Function):
         return (places.mT @ places).to(torch.promote_types(places.dtype, torch.float32)) / places.shape[1]
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (places,) = ctx.saved_tensors
         both = (gradient + gradient.mT) / places.shape[1]
@@ -43,11 +43,11 @@ class _Gram(torch.autograd.Function):
 
 
 def gram(maps: Tensor) -> Tensor:
-    """(b, c), (b, c, tokens) or (b, c, h, w) → (b, c, c): the mean over the places of the product of every two
-    channels, in one multiplication of matrices, of which sums are in float32 whatever the maps are in.
+    """(b, c), (b, c, tokens) or (b, c, h, w) → (b, c, c): the mean over the places of the product of every
+    two channels, in one multiplication of matrices, which adds up in float32 whatever the maps are in.
     """
     flat = maps.flatten(2) if maps.ndim > 2 else maps[..., None]
-    result: Tensor = _Gram.apply(flat.mT)  # type: ignore[no-untyped-call]
+    result: Tensor = _Gram.apply(flat.mT)
     return result
 
 

@@ -27,8 +27,8 @@ class StyleSettings:
     content_layers: tuple[str, ...] = ()
     style_layers: tuple[str, ...] = ()
     content: float = 1.0
-    style: float = 30.0
-    variation: float = 1.0
+    style: float = 4.0
+    variation: float = 30.0
     optimiser: Optimiser = "lbfgs"
     lr: float = 0.02
     steps: int = 200
@@ -64,9 +64,7 @@ class StyleSettings:
                 f"got {self.steps}, {self.every}, {self.side} and {self.scales}"
             )
         if not (0 < self.lr < float("inf") and 0.1 <= self.brush <= 10):
-            raise InputError(
-                f"lr is above 0 and brush from 0.1 to 10; got {self.lr:g} and {self.brush:g}"
-            )
+            raise InputError(f"lr is above 0 and brush from 0.1 to 10; got {self.lr:g} and {self.brush:g}")
 
 
 QUICK = StyleSettings(steps=60, side=128, every=5)

@@ -12,7 +12,8 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Stylised:
-    """`picture` (c, h, w) float32 on the CPU, in [0, 1] as it is shown; coarse scales come first, so it grows.
+    """`picture` (c, h, w) float32 on the CPU, in [0, 1] as it is shown; coarse scales come first, so that
+    it grows.
 
     `losses` by name: content and style are relative errors, variation the mean square between neighbours;
     none is weighted. They are of the picture itself, in float32, when it is `finished`, else of the last one

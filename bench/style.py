@@ -2,8 +2,8 @@
 
 The plain loop runs the whole of the network's features in float32, keeps what hooks tell, and multiplies Gram
 matrices as autograd takes them; Pellucid's stops at the deepest layer asked for, works in bf16 where the
-processor is quick in it, and keeps channels last. Both have the same layers, the same two pictures, and losses
-by the same formula. Weights are random: they cost the same.
+processor is quick in it, and keeps channels last. Both have the same layers, the same two pictures,
+and losses by the same formula. Weights are random: they cost the same.
 """
 
 from __future__ import annotations
@@ -40,9 +40,7 @@ def works(options: Options) -> Iterator[Work]:
         model = _features(name)
         layers = chosen_layers(model, SEEN)
         plain = Plain(model, content, style, *layers)
-        ours = {
-            precision: _painting(model, content, style, layers, precision) for precision in ("fp32", "bf16")
-        }
+        ours = {each: _painting(model, content, style, layers, each) for each in ("fp32", "bf16")}
         turns = {"plain fp32": timed(plain.evaluate)} | {
             f"pellucid {precision}": timed(painting.evaluate) for precision, painting in ours.items()
         }

@@ -39,6 +39,11 @@ class Onlooker:
                 if type(module) is nn.Conv2d:  # others may work on their weights before they use them
                     module.to(torch.bfloat16)
 
+    def to(self, device: torch.device) -> None:
+        """Go on there."""
+        self.model.to(device)
+        self.device = device
+
     def __call__(self, pictures: Tensor, layers: Collection[Key]) -> dict[Key, Tensor]:
         """What layers answer to pictures (b, c, h, w) in [0, 1], where c is as the network takes, or 1.
 

@@ -92,10 +92,10 @@ class Painting:
         seen = self._onlooker(picture, (*self._content, *self._style))
         losses = {}
         if self._content:
-            losses["content"] = content_loss(seen, self._content)
+            losses["content"] = content_loss(seen, self._content).mean()
         if self._style:
-            losses["style"] = style_loss(seen, self._style)
-        losses["variation"] = total_variation(picture)
+            losses["style"] = style_loss(seen, self._style).mean()
+        losses["variation"] = total_variation(picture).mean()
         return losses
 
     def _words(self) -> str:

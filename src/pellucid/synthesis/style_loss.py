@@ -52,22 +52,22 @@ def gram(maps: Tensor) -> Tensor:
 
 
 def content_loss(seen: Mapping[Key, Tensor], wanted: Wanted) -> Tensor:
-    """How far answers are from those wanted, relative to these; the mean over layers and the batch."""
-    return torch.stack([_relative(seen[key].float(), target) for key, target in wanted.items()]).mean()
+    """How far answers are from those wanted, relative to these, (b,); the mean over layers."""
+    return torch.stack([_relative(seen[key].float(), target) for key, target in wanted.items()]).mean(0)
 
 
 def style_loss(seen: Mapping[Key, Tensor], wanted: Wanted) -> Tensor:
     """The same of Gram matrices; those wanted are (1 or b, c, c)."""
-    return torch.stack([_relative(gram(seen[key]), target) for key, target in wanted.items()]).mean()
+    return torch.stack([_relative(gram(seen[key]), target) for key, target in wanted.items()]).mean(0)
 
 
 def total_variation(pictures: Tensor) -> Tensor:
     """The mean square of the difference between neighbours, down and to the right, of pictures (b, c, h, w)
-    in [0, 1] (Mahendran & Vedaldi 2015 with β = 2).
+    in [0, 1], (b,) (Mahendran & Vedaldi 2015 with β = 2).
     """
     down = (pictures[..., 1:, :] - pictures[..., :-1, :]).square()
     right = (pictures[..., 1:] - pictures[..., :-1]).square()
-    return (down.sum() + right.sum()) / pictures.numel()
+    return (down.flatten(1).sum(1) + right.flatten(1).sum(1)) / pictures[0].numel()
 
 
 def outside(pictures: Tensor) -> Tensor:
@@ -76,8 +76,8 @@ def outside(pictures: Tensor) -> Tensor:
 
 
 def _relative(found: Tensor, wanted: Tensor) -> Tensor:
-    """The mean over the batch of ‖found − wanted‖² / ‖wanted‖²."""
+    """‖found − wanted‖² / ‖wanted‖² of each of a batch, (b,)."""
     apart = (found - wanted).square().flatten(1).sum(1)
     # What is wanted may be silence.
     size = wanted.square().flatten(1).sum(1).clamp(min=torch.finfo(torch.float32).eps)
-    return (apart / size).mean()
+    return apart / size

@@ -63,6 +63,13 @@ def carried(found: Sequence[Carried], content: Pixels, style: Pixels, caption: s
     return Figure(tuple(rows), columns=len(found) + 1, caption=caption)
 
 
+def repainted(pairs: Sequence[tuple[Pixels, Pixels]]) -> Figure:
+    """Pictures, and below each what a network painted of it."""
+    upper = [_panel(picture, "Picture" if not at else "") for at, (picture, _) in enumerate(pairs)]
+    lower = [_panel(painted, "Painted" if not at else "") for at, (_, painted) in enumerate(pairs)]
+    return Figure((*upper, *lower), columns=len(pairs))
+
+
 def _panel(picture: Pixels, title: str = "", caption: str = "") -> Panel:
     pixels = rgb_pixels(picture)
     return Panel((Image(pixels),), title, frame=pixels.shape[:2], caption=caption)

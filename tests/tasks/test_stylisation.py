@@ -64,8 +64,8 @@ def test_shown_is_the_inverse_of_normalised() -> None:
 
 def test_the_loss_is_what_the_judge_sees(task: Stylisation, painter: nn.Module) -> None:
     given = batch()
-    losses = task.loss(painter, given)
     with torch.no_grad():
+        losses = task.loss(painter, given)
         painted = painter(given.inputs)
         wanted = task.judge(shown(given.inputs, SEEN), task.content)
         content = content_loss(task.judge(painted, task.content), wanted).mean()
@@ -104,9 +104,8 @@ def test_what_is_said_of_a_batch(task: Stylisation, painter: nn.Module) -> None:
     exhibits = task.exhibits(output, given)
     assert (exhibits["green"][1].numpy() == records[1].painted[..., 1]).all()
     kept = {at: {name: maps[at].numpy() for name, maps in exhibits.items()} for at in range(4)}
-    evaluation = Evaluation(
-        "test", 1, found, given.indices.numpy(), torch.empty(0).numpy(), probed.numpy(), kept
-    )
+    indices, nothing = given.indices.numpy(), torch.empty(0).numpy()
+    evaluation = Evaluation("test", 1, found, indices, nothing, probed.numpy(), kept)
     pictures = dict(enumerate((shown(given.inputs, SEEN) * 255).byte().numpy()))
     (section,) = task.sections(evaluation, pictures, None, [])
     assert section.heading == "Painted"

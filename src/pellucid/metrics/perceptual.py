@@ -1,4 +1,4 @@
-"""How far pictures are from what a fixed network is to see in them: content, style, and their weighted sum."""
+"""How far pictures are from what a fixed network is to see in them, and the weighted sum."""
 
 from __future__ import annotations
 

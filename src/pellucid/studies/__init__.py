@@ -23,6 +23,9 @@ STUDIES: Registry[type[Study]] = Registry(
         "initialisation": {
             "initialisation": "how far signals and gradients come, by how weights begin and by activation",
         },
+        "style_layers": {
+            "style-layers": "what each layer of a network keeps of a picture's content, and of its style",
+        },
         "upsampling": {
             "upsampling": "which up-samplings draw a checkerboard by themselves, and how strongly",
         },

@@ -15,31 +15,42 @@ Precision = Literal["auto", "fp32", "bf16"]
 
 @dataclass(frozen=True)
 class StyleSettings:
-    """How a picture is painted. `content`, `style` and `variation` are weights of errors that
-    `Stylised.losses` defines; layers are addresses, by default chosen (`style_layers.chosen_layers`). `side`
-    is the longer side of the result in pixels, by default the content's own. The style's picture has the
-    canvas's area, times `brush` each side: larger strokes with a larger one. `scales` is how many canvases
-    there are, each twice the one before; 0: as many as leave the first 96 pixels. The first takes `steps`
-    iterations, each other half as many as the one before. `lr` is Adam's. Every `every` iterations there is a
-    picture to see.
-    """
+    """How a picture is painted."""
 
     content_layers: tuple[str, ...] = ()
+    """Layers that tell content, by address; by default one at an eighth of the picture."""
     style_layers: tuple[str, ...] = ()
+    """Layers that tell style; by default one at each resolution."""
     content: float = 1.0
+    """Weight of the content's error."""
     style: float = 4.0
+    """Weight of the style's error."""
     variation: float = 30.0
+    """Weight of the total variation: the greater, the smoother."""
     optimiser: Optimiser = "lbfgs"
+    """L-BFGS, or Adam."""
     lr: float = 0.02
+    """adam: how far a pixel moves at a step, about."""
     steps: int = 200
+    """Iterations on the first canvas; each other takes half as many as the one before."""
     side: int = 0
+    """The longer side of the result in pixels; 0: as large as the content."""
     scales: int = 0
+    """How many canvases, each twice the one before; 0: as many as leave the first 96 pixels."""
     brush: float = 1.0
+    """How large the style's picture is looked at, against a picture of the canvas's area: with a larger one
+    strokes are larger.
+    """
     start: Start = "content"
+    """What the first canvas begins as."""
     colours: Colours = "style"
+    """Whose colours: content has only the brightness painted anew."""
     precision: Precision = "auto"
+    """auto: bf16 where that is quick and agrees with fp32."""
     seed: int = 0
+    """Decides the noise to begin with."""
     every: int = 10
+    """Iterations between pictures to see."""
 
     def __post_init__(self) -> None:
         for name, choices in (

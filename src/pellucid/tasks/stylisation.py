@@ -113,7 +113,8 @@ class StylisationSettings(TaskSettings):
         seen = weights.preprocessing
         if seen is None and not self.mean:
             raise InputError(
-                f"{weights.where} does not say how its network wants pictures; say it: --task.mean, --task.std"
+                f"{weights.where} does not say how its network wants pictures; say it: --task.mean, "
+                "--task.std"
             )
         if self.mean or seen is None:
             seen = Preprocessing(self.mean, self.std, self.scale, self.channels, size=(224, 224))

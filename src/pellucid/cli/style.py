@@ -20,6 +20,7 @@ from pellucid.cli.run_or_network import asked_recipe, is_run, open_network, read
 from pellucid.data.decode import decode
 from pellucid.data.settings import PictureSettings
 from pellucid.recipes.fitting import InputSettings
+from pellucid.recipes.opened import some_classes
 from pellucid.recipes.recipe import prepare_without_data
 from pellucid.runs.atomic import write_file
 from pellucid.synthesis.style import stylise
@@ -102,8 +103,8 @@ def _network(call: Call) -> tuple[nn.Module, Preprocessing]:
     if not call.weights and call.what.startswith(("torchvision/", "timm/")):
         call = replace(call, weights=call.what)
     recipe, classes = asked_recipe(call)
-    # What its outputs are called makes no difference here.
-    model, info = prepare_without_data(recipe, classes or tuple(map(str, range(1000))))
+    weights = recipe.model.weights or ""
+    model, info = prepare_without_data(recipe, classes or (some_classes(weights) if weights else ()))
     return model, info.preprocessing
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from pellucid.data.loading import normalise
 from pellucid.models.naming import build_model
+from pellucid.models.published import open_weights
 from pellucid.ops.random import seed_of
 from pellucid.recipes.experiment import open_run, restore
 from pellucid.recipes.general import find_recipe
@@ -63,6 +64,14 @@ def open_network(what: str, *, weights: str = "", classes: Sequence[str] = ()) -
     recipe = replace(recipe, model=replace(recipe.model, weights=weights, classifier="keep"))
     model, info = prepare_without_data(recipe, classes)
     return OpenedNetwork(what, model.eval(), info.preprocessing, info.classes)
+
+
+def some_classes(weights: str) -> tuple[str, ...]:
+    """Numbers for the names of ImageNet's classes, where these weights do not name theirs: for who needs the
+    layers of a network, not its answers. () where they do.
+    """
+    named = weights and open_weights(weights).classes
+    return () if named else tuple(map(str, range(1000)))
 
 
 def _of_run(path: Path) -> OpenedNetwork:

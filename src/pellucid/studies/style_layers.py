@@ -1,8 +1,8 @@
 """What each layer of a network keeps of a picture's content, and of its style.
 
 Gatys, Ecker & Bethge, CVPR 2016, figure 1: from noise, a picture is optimised until one layer answers to it
-as to the content's picture, which shows what of it the layer still knows; and until one layer's Gram matrix is
-that of the style's picture, which shows the texture it knows. Shallow layers keep pixels and colours, deep
+as to the content's picture, which shows what of it the layer still knows; and until one layer's Gram matrix
+is that of the style's picture, which shows the texture it knows. Shallow layers keep pixels and colours, deep
 ones what is where.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from pellucid.data.decode import decode
-from pellucid.recipes.opened import open_network
+from pellucid.recipes.opened import open_network, some_classes
 from pellucid.studies.study import Findings, Study
 from pellucid.synthesis.style import stylise
 from pellucid.synthesis.style_layers import address_of, chosen_layers, keys_of
@@ -56,8 +56,8 @@ class StyleLayersStudy(Study):
         content, style = decode(self.content), decode(self.style)
         published = self.network.startswith(("torchvision/", "timm/"))
         weights = self.weights or (self.network if published else "")
-        # What its outputs are called makes no difference here.
-        opened = open_network(self.network, weights=weights, classes=tuple(map(str, range(1000))))
+        classes = some_classes(weights) if weights else ()
+        opened = open_network(self.network, weights=weights, classes=classes)
         keys = keys_of(opened.model, self.layers) or chosen_layers(opened.model, opened.preprocessing)[1]
         found = [
             self._carried(opened.model, opened.preprocessing, address_of(key), content, style) for key in keys

@@ -48,7 +48,8 @@ def test_a_picture_is_painted(
     assert "24 × 32" in said
     assert "after 4 steps" in said
     if ending in ("png", "jpg"):
-        assert Image.open(out).size == (32, 24)
+        with Image.open(out) as painted:
+            assert painted.size == (32, 24)
     elif ending == "json":
         figure = json.loads(out.read_text())
         assert [panel["title"] for panel in figure["panels"]][:3] == ["Content", "Style", "Painted"]
@@ -89,4 +90,5 @@ def test_squeezenet_paints_a_photograph(tmp_path: Path, capsys: pytest.CaptureFi
     call = f"style {pictures / 'monarch.png'} {pictures / 'comic.png'} --network imagenet-squeezenet"
     assert main([*call.split(), "--weights", str(weights), "--out", str(out)]) == 0
     assert "features.1, features.5, features.10, features.12" in capsys.readouterr().out
-    assert max(Image.open(out).size) == 256
+    with Image.open(out) as painted:
+        assert max(painted.size) == 256

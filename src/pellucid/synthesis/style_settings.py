@@ -23,7 +23,7 @@ class StyleSettings:
     """Layers that tell style; by default one at each resolution."""
     content: float = 1.0
     """Weight of the content's error."""
-    style: float = 4.0
+    style: float = 8.0
     """Weight of the style's error."""
     variation: float = 30.0
     """Weight of the total variation: the greater, the smoother."""

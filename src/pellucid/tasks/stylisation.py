@@ -209,7 +209,8 @@ class Stylisation:
 
     def telling(self, evaluation: Evaluation) -> list[int]:
         count = len(evaluation.indices)
-        return evaluation.indices[np.linspace(0, count - 1, min(_TOLD, count)).astype(int)].tolist()
+        places = np.linspace(0, count - 1, min(_TOLD, count)).astype(int)
+        return [int(index) for index in evaluation.indices[places]]
 
     def sections(
         self,

@@ -45,7 +45,7 @@ class StyleLayersStudy(Study):
     """The longer side of the pictures that are made."""
     steps: int = 100
     """Iterations of L-BFGS for each."""
-    variation: float = 1.0
+    variation: float = 20.0
     """Weight of the total variation, against noise that a layer does not see."""
     seed: int = 0
     """Decides the noise that each begins with."""

@@ -34,6 +34,7 @@ BENCHES = (
     "recorder",
     "segmentation",
     "capture",
+    "style",
 )
 ON_REQUEST = ("precision", "precision_rule", "studio")  # they take long, or need data
 RESULTS = Path(__file__).parent / "results"

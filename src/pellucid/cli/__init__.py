@@ -20,6 +20,7 @@ COMMANDS = {
     "inspect": ("RUN|MODEL [--graph FILE]", "the layers of a network: shapes, weights, costs; its graph"),
     "look": ("RUN|MODEL [ADDRESS] --image FILE", "inside a network with a picture: layers, channels, units"),
     "excite": ("RUN|RECIPE|MODEL ADDRESS [--data PATH]", "what a channel, unit or class wants to see"),
+    "style": ("CONTENT STYLE [--network NAME] [--weights FILE]", "one picture in the style of another"),
     "embed": ("RUN|RECIPE|MODEL [LAYER] [--data PATH]", "what a layer says of a data set, as a map"),
     "similarity": ("RUN|MODEL [RUN|MODEL] [--data PATH]", "how alike layers and networks see a data set"),
     "export": ("RUN|MODEL [--format FORMAT] [--weights FILE]", "a network for other programs: ONNX and more"),

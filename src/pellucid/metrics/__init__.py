@@ -21,6 +21,7 @@ METRICS: Registry[type[Metric]] = Registry(
         "curves": {"curves": "ROC and precision–recall curves, the areas under them, mean average precision"},
         "loss": {"loss": "the mean of the training loss over a split"},
         "multilabel": {"multi-label": "label and subset accuracy, F1 where a sample has several labels"},
+        "perceptual": {"perceptual": "content, style and variation as a fixed network sees them"},
         "regression": {"regression": "mean squared error, mean absolute error, R²"},
         "segmentation": {
             "segmentation": "pixel accuracy, IoU and Dice of label maps, by class and on average"

@@ -70,6 +70,14 @@ _SEGMENTATION = {
     },
 }
 
+# A picture in answer to a picture.
+_PICTURES = {
+    "style_transformer": {
+        "style-transformer": "paints pictures in one style, 1.7 million parameters (Johnson 2016)",
+        "style-transformer-16": "the same, half as wide, 0.42 million parameters",
+    },
+}
+
 MODELS: Registry[Callable[..., nn.Module]] = Registry(
     "model",
     package=__name__,
@@ -171,9 +179,14 @@ MODELS: Registry[Callable[..., nn.Module]] = Registry(
             "se-inception-resnet-v2": "the same with squeeze-and-excitation, 64.4 million parameters",
         },
         **_SEGMENTATION,
+        **_PICTURES,
     },
 )
 
 SEGMENTATION = frozenset(name for names in _SEGMENTATION.values() for name in names)
 """The names of `MODELS` whose networks take (b, c, h, w) and give (b, k, h, w), a number for each class and
-pixel, in training also a tuple of that and what auxiliary classifiers say; all others give (b, k)."""
+pixel, in training also a tuple of that and what auxiliary classifiers say; all others but
+those of `PICTURES` give (b, k)."""
+
+PICTURES = frozenset(name for names in _PICTURES.values() for name in names)
+"""Those whose networks give pictures (b, k, h, w) in [0, 1]."""

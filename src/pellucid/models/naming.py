@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from pellucid.models import MODELS, SEGMENTATION
+from pellucid.models import MODELS, PICTURES, SEGMENTATION
 from pellucid.models.shapes import picture_shape
 from pellucid.models.user_file import build_from_file
 from pellucid.types.errors import InputError, unknown_name
@@ -50,9 +50,9 @@ def build_model(name: str, *, inputs: tuple[int, ...], outputs: int) -> nn.Modul
 
 def gives_maps(name: str) -> bool | None:
     """Whether the network gives a number for each class and pixel; False if for each class alone, and None
-    for a user's own, of which that is not known.
+    for those that give pictures, and a user's own, of which that is not known.
     """
-    if ".py" in name:
+    if ".py" in name or name in PICTURES:
         return None
     return name in SEGMENTATION or name.startswith("unet/")
 

@@ -21,6 +21,13 @@ def normalised(values: Tensor, preprocessing: Preprocessing) -> Tensor:
     return ordered.to(torch.float32, copy=True).mul_(factor).add_(offset)
 
 
+def shown(inputs: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """The inverse of `normalised`, over 255: pictures (b, c, h, w) as they are shown, RGB in [0, 1]."""
+    factor, offset = _affine(preprocessing, inputs.ndim, inputs.device)
+    values = (inputs.float() - offset) / (255 * factor)
+    return values.flip(1) if preprocessing.channels == "BGR" else values
+
+
 @lru_cache(maxsize=16)
 def _affine(preprocessing: Preprocessing, dimensions: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Factor and offset that normalise in one multiplication and addition."""

@@ -46,6 +46,7 @@ RECIPES: Registry[Callable[[], Recipe]] = Registry(
             "cifar-squeezenet-transfer": "SqueezeNet, trained on ImageNet, goes over to CIFAR-10",
             "cifar-squeezenet": "the same from random weights, to compare",
         },
+        "style": {"style-feedforward": "a network that paints any picture in one style, in one pass"},
         "tables": {
             "diabetes-mlp": "regression on scikit-learn's diabetes table, five-fold",
             "table-mlp": "regression on any CSV table of numbers",

@@ -13,6 +13,7 @@ from pellucid.data.loading import normalise
 from pellucid.data.opening import data_at, open_data
 from pellucid.data.settings import DataSettings, PictureSettings
 from pellucid.data.source import Data
+from pellucid.models.published import open_weights
 from pellucid.recipes.experiment import open_run, restore
 from pellucid.recipes.fitting import InputSettings, sized_for
 from pellucid.recipes.general import find_recipe
@@ -117,6 +118,14 @@ def open_seen(network: OpenedNetwork, given: str = "") -> Data:
 def is_run(what: str) -> bool:
     """Whether `what` is the folder of a run, not the name of a recipe or network."""
     return (Path(what) / "run.json").exists()
+
+
+def some_classes(weights: str) -> tuple[str, ...]:
+    """Numbers for the names of ImageNet's classes, where these weights do not name theirs: for who needs the
+    layers of a network, not its answers. () where they do.
+    """
+    named = weights and open_weights(weights).classes
+    return () if named else tuple(map(str, range(1000)))
 
 
 def _of_run(path: Path) -> OpenedNetwork:

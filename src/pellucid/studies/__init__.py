@@ -41,6 +41,9 @@ STUDIES: Registry[type[Study]] = Registry(
         "pooling": {
             "pooling": "how far poolings calm what a small move of the picture changes",
         },
+        "style_layers": {
+            "style-layers": "what each layer of a network keeps of a picture's content, and of its style",
+        },
         "upsampling": {
             "upsampling": "which up-samplings draw a checkerboard by themselves, and how strongly",
         },

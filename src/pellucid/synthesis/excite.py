@@ -8,7 +8,6 @@ several pictures different (`diversity`).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from math import prod
 
@@ -16,12 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.inspection.capture import Key, capture, unwrapped
-from pellucid.inspection.layout import channels_first, layer_layouts, layout_of_shape
+from pellucid.inspection.layout import layer_layouts, layout_of_shape
 from pellucid.inspection.modes import evaluation_mode
 from pellucid.ops.normalisation import normalised
 from pellucid.ops.random import seed_of
 from pellucid.synthesis.canvas import Canvas
 from pellucid.synthesis.leaking import leaking
+from pellucid.synthesis.looking import looked_at
 from pellucid.synthesis.motion import Motion, moved
 from pellucid.synthesis.objective import Objective, Outputs
 from pellucid.types.data_info import Preprocessing
@@ -204,36 +204,8 @@ class _Stage:
 
     def _look(self, pictures: Tensor) -> Outputs:
         """What the layers answer to pictures in [0, 1]; the network runs no further than it must."""
-        names = dict.fromkeys(name for name, _ in self._layers)
         inputs = normalised(pictures * 255, self._preprocessing).to(self._dtype)
-        found: dict[Key, Tensor] = {}
-        missing = set(self._layers)
-
-        def keep(name: str, output: Tensor) -> None:
-            key = (name, calls.get(name, 0))
-            calls[name] = key[1] + 1
-            if key not in missing:
-                return
-            # A copy: a later layer may work in place.
-            found[key] = channels_first(self._layouts, key, output.clone())
-            missing.remove(key)
-            if not missing:
-                raise _SeenEnough
-
-        calls: dict[str, int] = {}
-        looking = capture(self._model, names, keep=keep)
-        with evaluation_mode(unwrapped(self._model)), suppress(_SeenEnough), looking:
-            self._model(inputs)
-        if missing:
-            name, call = sorted(missing)[0]
-            raise InputError(
-                f"{name or 'the network'} gave no tensor at call {call}: it ran {calls.get(name, 0)} times"
-            )
-        return found
-
-
-class _SeenEnough(Exception):  # noqa: N818 - not an error: the way out of a network that need not run on
-    """All layers have answered."""
+        return looked_at(self._model, self._layers, inputs, self._layouts)
 
 
 def likeness(maps: Tensor) -> Tensor:

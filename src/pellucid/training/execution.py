@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.inspection.cost import multiply_adds, parameter_count
+from pellucid.ops.precision import multiplies_bf16_fast
 from pellucid.tasks.task import Objective
 from pellucid.training.processes import Processes
 from pellucid.training.settings import HardwareSettings
@@ -80,7 +81,7 @@ def choose_execution(
     precision = settings.precision
     if precision == "auto":
         worth = reuse >= _REUSE_FOR_BF16 and work >= _WORK_FOR_BF16 and not depthwise
-        precision = "bf16" if worth and _multiplies_bf16_fast(device) else "fp32"
+        precision = "bf16" if worth and multiplies_bf16_fast(device) else "fp32"
     channels_last = settings.memory_format == "channels-last"
     sharded = settings.parallel == "fsdp" and processes.world > 1  # FSDP takes contiguous parameters only
     if channels_last and sharded:
@@ -119,13 +120,6 @@ def choose_device(name: str, processes: Processes) -> torch.device:
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise InputError("hardware.device is 'mps', but torch finds no Apple GPU here")
     return device
-
-
-def _multiplies_bf16_fast(device: torch.device) -> bool:
-    """AMX tiles on a CPU; tensor cores with bf16 on an NVIDIA GPU (compute capability 8)."""
-    if device.type == "cpu":
-        return bool(torch.cpu.get_capabilities().get("amx_bf16"))
-    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def guard(

@@ -50,6 +50,23 @@ class Regressed(Record):
 
 
 @dataclass(frozen=True)
+class Painted(Record):
+    """One picture painted in another style, (h, w, 3) uint8, and the losses that a fixed network finds."""
+
+    losses: Mapping[str, float]
+    painted: NDArray[np.uint8]
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {loss:.3g}" for name, loss in self.losses.items())
+
+    def numbers(self) -> dict[str, Any]:
+        return {"index": self.index, "losses": dict(self.losses)}
+
+    def pictures(self) -> Mapping[str, NDArray[np.uint8]]:
+        return {"painted": self.painted}
+
+
+@dataclass(frozen=True)
 class Segmented(Record):
     """`label_map` (h, w) uint8 has each pixel's class, a position in `classes`; `shares` are those of the
     pixels, in [0, 1], in the same order.

@@ -60,9 +60,11 @@ def open_called(call: NetworkCall) -> OpenedNetwork:
     return tell(_opened(call))
 
 
-def open_trained(call: NetworkCall) -> OpenedNetwork:
-    """The network that `call` names. Raises `InputError` for one without trained weights."""
-    network = _opened(call)
+def open_trained(call: NetworkCall, classes: Sequence[str] = ()) -> OpenedNetwork:
+    """The network that `call` names, whose outputs are `classes` unless it says others. Raises `InputError`
+    for one without trained weights.
+    """
+    network = _opened(call, classes)
     if not network.trained:
         raise InputError(
             f"{call.what} has no trained weights of its own; give --weights FILE, or a run folder"
@@ -70,13 +72,13 @@ def open_trained(call: NetworkCall) -> OpenedNetwork:
     return network
 
 
-def _opened(call: NetworkCall) -> OpenedNetwork:
+def _opened(call: NetworkCall, classes: Sequence[str] = ()) -> OpenedNetwork:
     if is_run(call.what):
         return open_network(call.what)
     return open_network(
         call.what,
         weights=call.weights,
-        classes=class_names(call.classes),
+        classes=class_names(call.classes) or classes,
         model=call.model,
         pictures=call.pictures,
     )

@@ -16,12 +16,10 @@ from rich.console import Console
 from torch import nn
 
 from pellucid.cli.figures import write_figure
-from pellucid.cli.run_or_network import asked_recipe, is_run, open_network, read_network_call
+from pellucid.cli.run_or_network import NetworkCall, class_names, open_trained, read_network_call
 from pellucid.data.decode import decode
-from pellucid.data.settings import PictureSettings
-from pellucid.recipes.fitting import InputSettings
-from pellucid.recipes.opened import some_classes
-from pellucid.recipes.recipe import prepare_without_data
+from pellucid.recipes.general import find_recipe
+from pellucid.recipes.opened import is_run, some_classes
 from pellucid.runs.atomic import write_file
 from pellucid.synthesis.style import stylise
 from pellucid.synthesis.style_settings import QUICK, StyleSettings
@@ -42,22 +40,14 @@ _PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 _PAGES = (".html", ".json")
 
 
-@dataclass(frozen=True)
-class Call:
+@dataclass(frozen=True, kw_only=True)
+class Call(NetworkCall):
     content: Annotated[Path, tyro.conf.Positional]
     """The picture to paint."""
     style: Annotated[Path, tyro.conf.Positional]
     """The picture in whose style; of any size."""
     what: Annotated[str, tyro.conf.arg(name="network")] = "torchvision/vgg19"
     """The network that judges: a run folder, or the name of a recipe or network."""
-    weights: str = ""
-    """For a recipe or network: a file of weights, or published ones by name, torchvision/NAME[.WEIGHTS] or
-    timm/NAME[.TAG]; by default, for torchvision/NAME and timm/NAME, those of that name.
-    """
-    classes: Path | None = None
-    """Needed only for weights of other than a thousand classes that do not name them: a file with the names,
-    one a line.
-    """
     out: Path = Path("styled.png")
     """What to write: the picture (.png, .jpg, .webp), rewritten as it grows; or a page with the way to it
     (.html), or that as data (.json). One that is there is replaced.
@@ -67,8 +57,6 @@ class Call:
     how: Annotated[StyleSettings, tyro.conf.arg(name="")] = field(
         default_factory=lambda: StyleSettings(side=256)
     )
-    model: InputSettings = field(default_factory=InputSettings)
-    pictures: Annotated[PictureSettings, tyro.conf.arg(name="data")] = field(default_factory=PictureSettings)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -97,20 +85,17 @@ def main(arguments: Sequence[str]) -> int:
 
 def _network(call: Call) -> tuple[nn.Module, Preprocessing]:
     """The network that judges, and how it sees pictures."""
-    if is_run(call.what):
-        network = open_network(call)
-        return network.model, network.info.preprocessing
-    if not call.weights and call.what.startswith(("torchvision/", "timm/")):
+    if not is_run(call.what) and not call.weights and call.what.startswith(("torchvision/", "timm/")):
         call = replace(call, weights=call.what)
-    recipe, classes = asked_recipe(call)
-    weights = recipe.model.weights or ""
-    model, info = prepare_without_data(recipe, classes or (some_classes(weights) if weights else ()))
-    return model, info.preprocessing
+    weights = "" if is_run(call.what) else call.weights or find_recipe(call.what).model.weights or ""
+    names = class_names(call.classes) or (some_classes(weights) if weights else ())
+    network = open_trained(call, names)
+    return network.model, network.preprocessing
 
 
 def _quick(how: StyleSettings) -> StyleSettings:
     """As `QUICK`, but for what was said."""
-    usual = Call(Path(), Path()).how
+    usual = Call(content=Path(), style=Path()).how
     said = {
         each.name: getattr(how, each.name)
         for each in fields(how)

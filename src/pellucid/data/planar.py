@@ -4,8 +4,8 @@
 drawn from. All lie within [-3, 3]². Opened by name they are tables of two columns, x and y, whose classes are
 these parts.
 
-The eight Gaussians are those of Metz et al., "Unrolled generative adversarial networks", ICLR 2017, on a circle
-of radius 2, with a deviation of 0.1 where theirs is 0.02, so that a part has a shape that can be seen.
+The eight Gaussians are those of Metz et al., "Unrolled generative adversarial networks", ICLR 2017, on a
+circle of radius 2, with a deviation of 0.1 where theirs is 0.02, so that a part has a shape that can be seen.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _SEED = 0
 
 
 def sample(name: str, count: int, seed: int = _SEED) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """`count` points (count, 2) of the distribution `name`, a key of `PLANAR`, and the part (count,) of each."""
+    """`count` points (count, 2) of a distribution of `PLANAR`, and the part (count,) of each."""
     if name not in PLANAR:
         raise unknown_name("planar distribution", name, PLANAR)
     if count < 1:

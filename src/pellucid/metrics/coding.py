@@ -49,8 +49,8 @@ class Likeness:
 
 
 class CodeScores:
-    """`compute` gives "objective", the reconstruction and `beta` · KL, "reconstruction", what giving back costs
-    in the unit of the loss, and "activity", the mean of the code's numbers.
+    """`compute` gives "objective", the reconstruction and `beta` · KL, "reconstruction", what giving back
+    costs in the unit of the loss, and "activity", the mean of the code's numbers.
 
     Of a variational network also "reconstruction at the mean", "KL" of the posterior from the prior in nats,
     "ELBO" (−reconstruction − KL, with codes drawn once) and "active units". `kl` (k,) is each number's.

@@ -198,8 +198,10 @@ SEGMENTATION = frozenset(name for names in _SEGMENTATION.values() for name in na
 pixel, in training also a tuple of that and what auxiliary classifiers say; all others give (b, k)."""
 
 AUTOENCODERS = frozenset(name for names in _AUTOENCODERS.values() for name in names)
-"""The names of `MODELS` that are `models.autoencoder.Autoencoder`s: `outputs` is the length of their code, and
-they give (b, c, h, w) back."""
+"""The names of `MODELS` that are `models.autoencoder.Autoencoder`s: `outputs` is the length of their code,
+and they give (b, c, h, w) back."""
 
 CONDITIONAL = frozenset({"vae-conditional"})
-"""Those that are told a class beside the picture: they are built with `conditions`, how many classes there are."""
+"""Those that are told a class beside the picture: they are built with `conditions`, how many classes there
+are.
+"""

@@ -62,7 +62,9 @@ class Autoencoder(nn.Module):
 
 
 class SigmoidAutoencoder(Autoencoder):
-    """One layer of logistic units makes the code, in (0, 1): what can be sparse, and whose Jacobian is known."""
+    """One layer of logistic units makes the code, in (0, 1): what can be sparse, and whose Jacobian is
+    known.
+    """
 
     def __init__(self, *, shape: tuple[int, int, int], code: int) -> None:
         features = math.prod(shape)
@@ -73,8 +75,7 @@ class SigmoidAutoencoder(Autoencoder):
     @property
     def weight(self) -> Tensor:
         """(k, f): of the layer that makes the code."""
-        weight: Tensor = self.encoder.get_submodule("1").weight
-        return weight
+        return self.encoder.get_parameter("1.weight")
 
 
 class StackedAutoencoder(Autoencoder):

@@ -60,7 +60,7 @@ class Up(nn.Module):
         )
 
     def forward(self, code: Tensor) -> Tensor:
-        x = self.linear(code).reshape(-1, *self.smallest)
+        x: Tensor = self.linear(code).reshape(-1, *self.smallest)
         for conv, size in zip(self.convs, self.sizes[1:], strict=True):
             x = conv(F.interpolate(F.relu(x), size, mode="nearest"))
         return x

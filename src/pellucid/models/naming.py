@@ -28,8 +28,8 @@ def build_model(name: str, *, inputs: tuple[int, ...], outputs: int, conditions:
 
     `inputs` is (channels, height, width) or (features,). `name` is one of `MODELS`, `torchvision/NAME`,
     `timm/NAME`, `unet/NAME` (a U-Net on the classifier of that name, also `unet/timm/NAME`), or
-    `path/to/file.py:factory`, where `factory(inputs=…, outputs=…)` returns an `nn.Module`. `conditions` is the
-    number of the data's classes, for networks that are told them (`CONDITIONAL`).
+    `path/to/file.py:factory`, where `factory(inputs=…, outputs=…)` returns an `nn.Module`. `conditions` is
+    the number of the data's classes, for networks that are told them (`CONDITIONAL`).
     Raises `InputError` for whatever is wrong with the name or the file, or if they do not fit the inputs.
     """
     if outputs < 1:

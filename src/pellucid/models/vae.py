@@ -1,11 +1,12 @@
 """Variational autoencoders: the code of a picture is a distribution, and any code can be decoded.
 
 Kingma & Welling, "Auto-encoding variational Bayes", ICLR 2014. The encoder gives mean and log variance of
-q(z|x), the decoder p(x|z); training maximises the evidence lower bound, E_q log p(x|z) − KL(q(z|x) ‖ N(0, 1)).
-A conditional one is told the class on both ways, one-hot beside what it gets: Sohn, Lee & Yan, "Learning
+q(z|x), the decoder p(x|z); training maximises the evidence lower bound, E_q log p(x|z) − KL(q(z|x) ‖ N(0,
+1)). A conditional one is told the class on both ways, one-hot beside what it gets: Sohn, Lee & Yan, "Learning
 structured output representation using deep conditional generative models", NIPS 2015.
 
-`vae` has the sizes of PyTorch's own example (784–400–20 for MNIST: 652,824 parameters), and takes its weights.
+`vae` has the sizes of PyTorch's own example (784–400–20 for MNIST: 652,824 parameters), and takes its
+weights.
 
 Where we deviate: rectified units for the paper's tanh; forward alone decodes the posterior's mean. The draw
 from the posterior is the task's, so that it can be repeated.

@@ -61,7 +61,8 @@ def kl_from_standard_normal(means: Tensor, log_variances: Tensor) -> Tensor:
 
 
 def kl_of_rates(activity: Tensor, rate: float) -> Tensor:
-    """(k,): KL between coins of the asked `rate` and the units' measured mean `activity` (k,), both in (0, 1).
+    """(k,): KL between coins of the asked `rate` and the units' measured mean `activity` (k,), both in (0,
+    1).
 
     Ng, "Sparse autoencoder", CS294A lecture notes, 2011.
     """
@@ -71,8 +72,8 @@ def kl_of_rates(activity: Tensor, rate: float) -> Tensor:
 
 
 def sigmoid_contraction(code: Tensor, weight: Tensor) -> Tensor:
-    """(b,): ‖∂h/∂x‖², the squared Frobenius norm of the Jacobian of h = σ(W x + b), from the code h (b, k) and
-    W (k, f): Σ_j (h_j (1 − h_j))² Σ_i W_ji².
+    """(b,): ‖∂h/∂x‖², the squared Frobenius norm of the Jacobian of h = σ(W x + b), from the code h (b, k)
+    and W (k, f): Σ_j (h_j (1 − h_j))² Σ_i W_ji².
 
     Rifai et al., "Contractive auto-encoders: explicit invariance during feature extraction", ICML 2011, §3.
     """

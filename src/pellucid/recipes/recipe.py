@@ -125,11 +125,11 @@ def check_fits(recipe: Recipe) -> None:
     codes = recipe.model.name in AUTOENCODERS
     if codes != recipe.task.asks_for_codes and ".py" not in recipe.model.name:
         raise InputError(
-            f"{recipe.model.name} makes a code of a picture, and the picture again; take the task autoencoding "
-            "(the recipe mnist-ae, say), or another network"
+            f"{recipe.model.name} gives a code and a picture back, which is the task autoencoding's: begin "
+            "with the recipe mnist-ae or mnist-vae, or take another network"
             if codes
-            else f"autoencoding asks for a network that gives pictures back, and {recipe.model.name} does not; "
-            "take autoencoder, autoencoder-conv or vae"
+            else f"autoencoding asks for a network that gives pictures back, and {recipe.model.name} does "
+            "not; take autoencoder, autoencoder-conv or vae"
         )
     given, asked = gives_maps(recipe.model.name), recipe.task.asks_for_maps
     if given is None or given == asked:

@@ -88,7 +88,9 @@ def mnist_cvae() -> Recipe:
 
 
 def shapes_vae() -> Recipe:
-    """A convolutional variational autoencoder on the generated shapes, 32 × 32: `pellucid train shapes-vae`."""
+    """A convolutional variational autoencoder on the generated shapes, 32 × 32: `pellucid train
+    shapes-vae`.
+    """
     return Recipe(
         "shapes-vae",
         model=ModelSettings("vae-conv", mean=(0.0,) * 3, std=(1.0,) * 3),

@@ -231,7 +231,9 @@ class Autoencoding:
         return torch.cat(columns if output.log_variances is None else [*columns, output.log_variances], 1)
 
     def exhibits(self, output: Coded, batch: Batch) -> dict[str, Tensor]:
-        """Pictures (b, c · h, w), channels below one another: wanted, seen, made, and drawn from the prior."""
+        """Pictures (b, c · h, w), channels below one another: wanted, seen, made, and drawn from the
+        prior.
+        """
         shown = {"wanted": output.wanted, "made": output.made}
         if self.settings.spoils:
             shown["seen"] = output.seen.clamp(0, 1)

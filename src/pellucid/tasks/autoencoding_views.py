@@ -1,4 +1,6 @@
-"""What a report shows of an autoencoder: pictures there and back, the code, and what lies between pictures."""
+"""What a report shows of an autoencoder: pictures there and back, the code, and what lies between
+pictures.
+"""
 
 from __future__ import annotations
 
@@ -67,8 +69,8 @@ def _there_and_back(evaluation: Evaluation, channels: int) -> Section:
     )
     lead = (
         f"Pictures, what came back, and the difference: blue where too little came back, red where too much."
-        f"{spoiled} The first {_SPREAD} are spread over the {evaluation.split} split, the last came back worst; "
-        "below is each one's number and its error."
+        f"{spoiled} The first {_SPREAD} are spread over the {evaluation.split} split, the last came back "
+        "worst; below is each one's number and its error."
     )
     return Section("There and back", (figure,), lead)
 
@@ -112,7 +114,8 @@ def carried(kl: NDArray[np.float64], idle: int) -> str:
         else "the decoder does without them"
     )
     verb = "is" if idle == 1 else "are"
-    return f"{first} {counted(idle, 'number')} of {len(kl)} {verb} the same for every picture: {words}; {advice}."
+    which = f"{counted(idle, 'number')} of {len(kl)} {verb} the same for every picture"
+    return f"{first} {which}: {words}; {advice}."
 
 
 def _map(evaluation: Evaluation, codes: NDArray[np.float32], classes: Sequence[str]) -> Section:
@@ -145,7 +148,7 @@ def _along_training(recordings: Sequence[Recording], channels: int) -> list[Sect
         return []
     contents: tuple[Content, ...] = (Steps(frames),)
     lead = (
-        "The same pictures, what came back and, of a variational network, what the same codes of the prior give, "
-        "at every recorded step; move the slider at the foot of the page."
+        "The same pictures, what came back and, of a variational network, what the same codes of the prior "
+        "give, at every recorded step; move the slider at the foot of the page."
     )
     return [Section("Along training", contents, lead)]

@@ -1,4 +1,6 @@
-"""What an autoencoder makes of a batch: the pictures it saw and was to give, their code, and what came back."""
+"""What an autoencoder makes of a batch: the pictures it saw and was to give, their code, and what came
+back.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,8 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Coded:
-    """Pictures are (b, c, h, w) float32 in units of [0, 1]: `wanted` is the clean one, `seen` what the network
-    was shown (noisy, not clipped), `made` what it gave back of the code (b, k), in [0, 1].
+    """Pictures are (b, c, h, w) float32 in units of [0, 1]: `wanted` is the clean one, `seen` what the
+    network was shown (noisy, not clipped), `made` what it gave back of the code (b, k), in [0, 1].
 
     `errors` (b,) is what giving back costs, summed over a picture, in nats where the loss is bce; of a
     variational network with a code drawn at random, and `errors_at_mean` with the posterior's mean, which is

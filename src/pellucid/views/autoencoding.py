@@ -116,16 +116,18 @@ def per_number(values: NDArray[np.float64], label: str, asked: float | None = No
     return Figure((panel,), columns=1)
 
 
-def plane(pictures: NDArray[Any], across: tuple[float, float], along: tuple[float, float]) -> Figure:
-    """Decoded points of a plane through the space of codes: (rows, columns, h, w, 3) uint8. Columns go through
-    `across` (first, last), rows, from the top, through `along`.
+def plane(
+    pictures: NDArray[Any], across: tuple[float, float], along: tuple[float, float], names: tuple[str, str]
+) -> Figure:
+    """Decoded points of a plane through the space of codes: (rows, columns, h, w, 3) uint8. Columns go
+    through `across` (first, last), rows, from the top, through `along`; `names` are those of the two numbers.
     """
     count, columns = pictures.shape[:2]
     panel = Panel(
         (Tiles(pictures.reshape(-1, *pictures.shape[2:]), columns),),
         frame=(float(count), float(columns)),
-        x=Axis("first number", ticks=((0.5, f"{across[0]:.2g}"), (columns - 0.5, f"{across[1]:.2g}"))),
-        y=Axis("second number", ticks=((0.5, f"{along[0]:.2g}"), (count - 0.5, f"{along[1]:.2g}"))),
+        x=Axis(names[0], ticks=((0.5, f"{across[0]:.2g}"), (columns - 0.5, f"{across[1]:.2g}"))),
+        y=Axis(names[1], ticks=((0.5, f"{along[0]:.2g}"), (count - 0.5, f"{along[1]:.2g}"))),
         width=720.0,
         aspect=columns * pictures.shape[3] / (count * pictures.shape[2]),
     )

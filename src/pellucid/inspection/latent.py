@@ -38,7 +38,8 @@ def spherical_walk(start: Tensor, end: Tensor, steps: int) -> Tensor:
     if angle > torch.pi - 1e-3:
         raise InputError("these codes lie opposite one another; there is no one great circle between them")
     towards = (((1 - share) * angle).sin() * first + (share * angle).sin() * last) / angle.sin()
-    return towards * ((1 - share) * lengths[0] + share * lengths[1])
+    walk: Tensor = towards * ((1 - share) * lengths[0] + share * lengths[1])
+    return walk
 
 
 def _shares(start: Tensor, end: Tensor, steps: int) -> Tensor:

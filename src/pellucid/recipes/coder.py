@@ -61,7 +61,7 @@ class Coder:
         columns: list[tuple[Tensor, ...]] = []
         for output, targets, indices in self._outputs(source):
             single = isinstance(targets, Tensor) and targets.ndim == 1 and not targets.is_floating_point()
-            labels = targets if single else torch.full_like(indices, -1)
+            labels = targets if isinstance(targets, Tensor) and single else torch.full_like(indices, -1)
             columns.append((output.code, output.errors_at_mean, labels, indices))
         return Codes(*(torch.cat(column) for column in zip(*columns, strict=True)))
 

@@ -200,7 +200,8 @@ class Anomalies:
 
     def section(self) -> Section:
         own, others = self.errors
-        curve = replace(roc({others: self.roc}), title="ROC of the reconstruction error")
+        drawn = roc({others: self.roc})
+        curve = Figure((replace(drawn.panels[0], caption=""),), "ROC of the reconstruction error", columns=1)
         spread_out = views.histogram_pair(self.errors, "reconstruction error")
         lead = (
             f"What giving a picture back costs, of {own}, which the network knows, and of {others}, which it "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,12 +17,17 @@ from pellucid.data.opening import open_data
 from pellucid.data.settings import DataSettings
 from pellucid.data.source import Data, Source
 from pellucid.models.autoencoder import Autoencoder
+from pellucid.models.naming import build_model
+from pellucid.ops.random import seed_of
 from pellucid.recipes.experiment import open_run, restore
 from pellucid.recipes.fitting import sized_for
 from pellucid.recipes.general import find_recipe
 from pellucid.recipes.recipe import prepare
 from pellucid.tasks.autoencoding import Autoencoding, AutoencodingSettings
+from pellucid.training.events import Diverged, Evaluated
+from pellucid.training.loop import fit
 from pellucid.training.processes import ALONE
+from pellucid.training.settings import HardwareSettings, OptimSettings, ScheduleSettings, Settings
 from pellucid.types.coding import Coded
 from pellucid.types.data_info import DataInfo
 from pellucid.types.errors import InputError
@@ -59,13 +65,14 @@ class Coder:
     def encode(self, source: Source) -> Codes:
         """All samples of `source`."""
         columns: list[tuple[Tensor, ...]] = []
-        for output, targets, indices in self._outputs(source):
+        for output, targets, indices in self.outputs(source):
             single = isinstance(targets, Tensor) and targets.ndim == 1 and not targets.is_floating_point()
             labels = targets if isinstance(targets, Tensor) and single else torch.full_like(indices, -1)
             columns.append((output.code, output.errors_at_mean, labels, indices))
         return Codes(*(torch.cat(column) for column in zip(*columns, strict=True)))
 
-    def _outputs(self, source: Source) -> Iterator[tuple[Coded, object, Tensor]]:
+    def outputs(self, source: Source) -> Iterator[tuple[Coded, object, Tensor]]:
+        """What becomes of each batch of `source`, with its targets and indices."""
         pipeline = Pipeline(self.info.preprocessing)
         for batch in evaluation_batches(source, _AT_ONCE, pipeline, "cpu", workers=0):
             yield self.task.forward(self.model, batch), batch.targets, batch.indices
@@ -121,6 +128,74 @@ def open_like(coder: Coder, settings: DataSettings) -> Data:
             f"knows {coder.info.shape}"
         )
     return replace(data, info=replace(data.info, preprocessing=coder.info.preprocessing))
+
+
+def as_pixels(data: Data, split: str) -> Tensor:
+    """All pictures of a split, (n, c, h, w) float32 in [0, 1]."""
+    source = data.splits[split]
+    return source.fetch(torch.arange(len(source))).inputs.float() / 255
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How an autoencoder is trained on the way to something else: the learning rate's greatest value, what
+    decides weights and order, and processor threads (0: all).
+    """
+
+    epochs: int = 20
+    rate: float = 2e-3
+    seed: int = 0
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or not 0 < self.rate < math.inf or self.threads < 0:
+            raise InputError(
+                f"expected epochs from 1 on, a positive rate and threads from 0 on; got {self.epochs}, "
+                f"{self.rate:g} and {self.threads}"
+            )
+
+    def settings(self, steps_share: float = 1.0) -> Settings:
+        """`steps_share` of the epochs, at least one."""
+        return Settings(
+            epochs=max(1, round(steps_share * self.epochs)),
+            batch_size=128,
+            seed=self.seed,
+            optim=OptimSettings("adamw", lr=self.rate, weight_decay=0.0),
+            schedule=ScheduleSettings("one-cycle"),
+            hardware=HardwareSettings(device="cpu", precision="fp32", threads=self.threads, compile="off"),
+        )
+
+
+def begun(name: str, task: AutoencodingSettings, data: Data, seed: int) -> Coder:
+    """The network called `name` for `data`, whose pixels it sees as they are, with its initial weights."""
+    channels = data.info.shape[0]
+    record = replace(data.info.preprocessing, mean=(0.0,) * channels, std=(1.0,) * channels)
+    info = replace(data.info, preprocessing=record)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_of(seed))
+        model = build_model(name, inputs=info.shape, outputs=task.outputs(info), conditions=len(info.classes))
+    return _coder(model, task.build(info), info)
+
+
+def train(coder: Coder, data: Data, settings: Settings) -> Iterator[Evaluated]:
+    """Train `coder` in place through the loop; what is found at the end of each epoch."""
+    seen = replace(data, info=coder.info)
+    for event in fit(coder.model, coder.task, seen, settings):
+        if isinstance(event, Evaluated):
+            yield event
+        if isinstance(event, Diverged):
+            raise InputError(f"the training diverged ({event.description}); lower the rate")
+    coder.model.eval()
+
+
+def trained(name: str, code: int, data: Data, effort: Effort) -> Coder:
+    """The autoencoder called `name` with a code of `code` numbers, trained on `data` for the least squared
+    error, as PCA has it.
+    """
+    coder = begun(name, AutoencodingSettings(code=code, loss="mse"), data, effort.seed)
+    for _ in train(coder, data, replace(effort.settings(), evaluate_every=effort.epochs)):
+        pass
+    return coder
 
 
 def _coder(model: object, task: object, info: DataInfo) -> Coder:

@@ -31,6 +31,7 @@ from pellucid.views.page import Section
 
 Floats = NDArray[np.float64]
 Covariance = Literal["full", "diag", "tied", "spherical"]
+Beginning = Literal["k-means++", "random"]
 RIDGE = 1e-6  # on the diagonal of covariances, scikit-learn's own
 _FRAMES = 24  # iterations that are shown
 
@@ -54,7 +55,7 @@ class Iteration:
 class MixtureStudy(Study):
     data: str = "gaussians8"
     """Which points: gaussians8, rings, swiss-roll, moons."""
-    points: int = 2000
+    points: int = 1000
     """How many."""
     components: tuple[int, ...] = (1, 2, 4, 6, 8, 10, 12)
     """How many Gaussians are tried; BIC chooses."""
@@ -64,7 +65,9 @@ class MixtureStudy(Study):
     """At most so many iterations of EM."""
     starts: int = 4
     """How many beginnings each is fitted from, of which the likeliest counts."""
-    tolerance: float = 1e-5
+    beginning: Beginning = "k-means++"
+    """Where components begin: at points far from one another, or at any points."""
+    tolerance: float = 1e-4
     """EM ends where an iteration raises the log-likelihood of a point by less."""
     seed: int = 0
     """Decides the points and the beginnings."""
@@ -85,6 +88,8 @@ class MixtureStudy(Study):
         for kind in self.covariance:
             if kind not in get_args(Covariance):
                 raise unknown_name("covariance", kind, get_args(Covariance))
+        if self.beginning not in get_args(Beginning):
+            raise unknown_name("beginning", self.beginning, get_args(Beginning))
         if self.data not in PLANAR:
             raise unknown_name("planar distribution", self.data, PLANAR)
         if not self.covariance or not self.components:
@@ -113,7 +118,7 @@ def fit(points: Floats, components: int, kind: str, study: MixtureStudy) -> list
 def expectation_maximisation(
     points: Floats, components: int, kind: str, study: MixtureStudy, seed: int
 ) -> Iterator[Iteration]:
-    """EM from components at points drawn at random, one iteration at a time, until it no longer gains."""
+    """EM from components at points of the data, one iteration at a time, until it no longer gains."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
@@ -124,7 +129,7 @@ def expectation_maximisation(
         tol=0.0,
         reg_covar=RIDGE,
         warm_start=True,
-        init_params="random_from_data",
+        init_params="random_from_data" if study.beginning == "random" else study.beginning,
         random_state=seed % 2**32,
     )
     last = -np.inf
@@ -140,14 +145,24 @@ def expectation_maximisation(
 
 
 def _iteration(model: Any, number: int, points: Floats) -> Iteration:
-    return Iteration(
-        number,
-        model.weights_.copy(),
-        model.means_.copy(),
-        whole_covariances(model.covariances_, model.covariance_type, *model.means_.shape),
-        model.predict_proba(points),
-        float(model.score(points)),
-    )
+    """What scikit-learn's model is after an iteration, and what follows from it for the points."""
+    weights, means = model.weights_.copy(), model.means_.copy()
+    covariances = whole_covariances(model.covariances_, model.covariance_type, *means.shape)
+    responsibilities, log_likelihood = answers(points, weights, means, covariances)
+    return Iteration(number, weights, means, covariances, responsibilities, log_likelihood)
+
+
+def answers(points: Floats, weights: Floats, means: Floats, covariances: Floats) -> tuple[Floats, float]:
+    """How much each component answers for each point (n, k), the E step, and a point's mean
+    log-likelihood.
+    """
+    roots = np.linalg.cholesky(covariances)  # (k, d, d)
+    away = np.linalg.solve(roots, (points[None] - means[:, None]).transpose(0, 2, 1))  # (k, d, n)
+    volume = np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(1) + means.shape[1] / 2 * np.log(2 * np.pi)
+    with np.errstate(divide="ignore"):  # a component of weight 0 answers for nothing
+        joint = (np.log(weights) - volume)[:, None] - (away**2).sum(1) / 2  # (k, n)
+    total = np.logaddexp.reduce(joint, axis=0)
+    return np.exp(joint - total).T, float(total.mean())
 
 
 def whole_covariances(covariances: Floats, kind: str, components: int, dimensions: int) -> Floats:
@@ -202,8 +217,11 @@ def _told(
     frames = {number: _frame(points, course[number - 1]) for number in shown}
     by_kind = {name: [scores[name, each] for each in study.components] for name in study.covariance}
     rows = tuple(
-        (f"{each}", *(round(by_kind[name][place], 1) for name in study.covariance))
-        for place, each in enumerate(study.components)
+        (
+            str(each),
+            *(f"{scores[name, each]:,.1f}{' *' * ((name, each) == best)}" for name in study.covariance),
+        )
+        for each in study.components
     )
     beside = Figure(
         (
@@ -222,12 +240,7 @@ def _told(
         "A mixture of Gaussians",
         f"{len(points):,} points of {study.data}: BIC chooses {count} components, {kind}; EM took "
         f"{len(course)} iterations to {last.log_likelihood:.4f} nats a point.",
-        Table(
-            ("components", *study.covariance),
-            rows,
-            "BIC, lower is better.",
-            best=dict.fromkeys(study.covariance, "min"),
-        ),
+        Table(("components", *study.covariance), rows, "BIC, lower is better; * is the least."),
         beside,
         {
             **asdict(study),

@@ -1,4 +1,4 @@
-"""A Gaussian mixture while it is fitted: points in the colours of who answers for them, ellipses, likelihood."""
+"""A Gaussian mixture while it is fitted: who answers for which point, ellipses, likelihood."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def mixture(
     marks.append(
         Lines(tuple(x for x, _ in lines), tuple(y for _, y in lines), names, ("ink",) * len(lines), 3.5)
     )
-    marks.append(Lines(tuple(x for x, _ in lines), tuple(y for _, y in lines), names, colours, 2.0))
+    x, y = zip(*lines, strict=True)
+    marks.append(Lines(x, y, names, ("ink",) * len(lines), 3.5))
+    marks.append(Lines(x, y, names, colours, 2.0))
     marks.append(Points(means[:, 0], means[:, 1], "ink", 4.0))
     return Panel(tuple(marks), title, x=_AXIS, y=_AXIS, aspect=1.0, width=420.0)
 

@@ -138,27 +138,27 @@ def as_pixels(data: Data, split: str) -> Tensor:
 
 @dataclass(frozen=True)
 class Effort:
-    """How an autoencoder is trained on the way to something else: the learning rate's greatest value, what
-    decides weights and order, and processor threads (0: all).
+    """How an autoencoder is trained on the way to something else: epochs, samples in a batch, the learning
+    rate's greatest value, what decides weights and order, and processor threads (0: all).
     """
 
     epochs: int = 20
+    batch: int = 128
     rate: float = 2e-3
     seed: int = 0
     threads: int = 0
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or not 0 < self.rate < math.inf or self.threads < 0:
+        if min(self.epochs, self.batch) < 1 or not 0 < self.rate < math.inf or self.threads < 0:
             raise InputError(
-                f"expected epochs from 1 on, a positive rate and threads from 0 on; got {self.epochs}, "
-                f"{self.rate:g} and {self.threads}"
+                "expected epochs and a batch from 1 on, a positive rate and threads from 0 on; got "
+                f"{self.epochs}, {self.batch}, {self.rate:g} and {self.threads}"
             )
 
-    def settings(self, steps_share: float = 1.0) -> Settings:
-        """`steps_share` of the epochs, at least one."""
+    def settings(self) -> Settings:
         return Settings(
-            epochs=max(1, round(steps_share * self.epochs)),
-            batch_size=128,
+            epochs=self.epochs,
+            batch_size=self.batch,
             seed=self.seed,
             optim=OptimSettings("adamw", lr=self.rate, weight_decay=0.0),
             schedule=ScheduleSettings("one-cycle"),

@@ -66,7 +66,7 @@ def mnist_sae() -> Recipe:
         "mnist-sae",
         model=_model("autoencoder-sigmoid"),
         data=_DATA,
-        task=AutoencodingSettings(code=196, loss="mse", sparsity="kl", rate=0.05, sparsity_weight=1.0),
+        task=AutoencodingSettings(code=196, loss="mse", sparsity="kl", rate=0.05, sparsity_weight=10.0),
         training=_training(10),
     )
 

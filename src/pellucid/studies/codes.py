@@ -50,12 +50,14 @@ class Quality:
 
 @dataclass(frozen=True)
 class CodesStudy(Study):
-    codes: tuple[int, ...] = (2, 4, 8, 16, 32, 64)
+    codes: tuple[int, ...] = (2, 8, 32)
     """Lengths of the code."""
-    networks: tuple[str, ...] = ("autoencoder-linear", "autoencoder")
+    networks: tuple[str, ...] = ("autoencoder",)
     """Which autoencoders are trained beside PCA, by their names in `pellucid list models`."""
-    epochs: int = 20
+    epochs: int = 30
     """Of each training."""
+    batch: int = 64
+    """Samples in a batch."""
     rate: float = 2e-3
     """The learning rate's greatest value."""
     seed: int = 0
@@ -72,7 +74,7 @@ class CodesStudy(Study):
                 raise unknown_name("autoencoder", name, AUTOENCODERS)
         if not self.codes or min(self.codes) < 1:
             raise InputError(f"--codes are lengths from 1 on; got {list(self.codes)}")
-        effort = Effort(self.epochs, self.rate, self.seed, self.threads)
+        effort = Effort(self.epochs, self.batch, self.rate, self.seed, self.threads)
         data = open_data(self.data)
         train, test = as_pixels(data, "train"), as_pixels(data, "test")
         most = min(len(train), train[0].numel())
@@ -112,7 +114,7 @@ def given_back(coder: Coder, data: Data) -> Tensor:
 
 def _told(study: CodesStudy, data: Data, test: Tensor, found: Sequence[Quality]) -> Findings:
     rows = tuple(
-        (each.kind, str(each.code), round(each.mse, 5), round(each.psnr, 2), round(each.ssim, 3))
+        (each.kind, str(each.code), f"{each.mse:.5f}", f"{each.psnr:.2f}", f"{each.ssim:.3f}")
         for each in found
     )
     kinds = dict.fromkeys(each.kind for each in found)

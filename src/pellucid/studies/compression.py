@@ -94,7 +94,7 @@ class CompressionStudy(Study):
             found.append(self._coded(judged, _principal(train, test, code, self.levels), "PCA", code))
         for code in self.codes if self.epochs else ():
             made = _autoencoded(
-                train, test, code, self.levels, Effort(self.epochs, 2e-3, self.seed, self.threads)
+                train, test, code, self.levels, Effort(self.epochs, 64, 2e-3, self.seed, self.threads)
             )
             found.append(self._coded(judged, made, "autoencoder", code))
         return _told(self, judged, found, left_out)
@@ -233,7 +233,7 @@ def _told(
     ways = dict.fromkeys(each.way for each in found)
     curves = {way: [(e.bits, e.psnr, e.ssim) for e in found if e.way == way] for way in ways}
     rows = tuple(
-        (e.way, e.setting, round(e.bits, 3), round(e.psnr, 2), round(e.ssim, 3), e.parameters or None)
+        (e.way, e.setting, f"{e.bits:.3f}", f"{e.psnr:.2f}", f"{e.ssim:.3f}", e.parameters or None)
         for e in found
     )
     near = 0.5

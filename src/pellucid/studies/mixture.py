@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -81,7 +81,9 @@ class MixtureStudy(Study):
         }
         scores = {key: bic(course[-1], key[0], len(points)) for key, course in tried.items()}
         best = min(scores, key=lambda key: scores[key])
-        return _told(self, points, tried[best], best, scores)
+        wandering = replace(self, beginning="random")
+        watched = [*expectation_maximisation(points, best[1], best[0], wandering, seed_of(self.seed))]
+        return _told(self, points, tried[best], watched, best, scores)
 
     def check(self) -> Floats:
         """The points. Raises `InputError` for settings that cannot be."""
@@ -209,12 +211,13 @@ def _told(
     study: MixtureStudy,
     points: Floats,
     course: Sequence[Iteration],
+    watched: Sequence[Iteration],
     best: tuple[str, int],
     scores: dict[tuple[str, int], float],
 ) -> Findings:
     last, (kind, count) = course[-1], best
-    shown = sorted({round(place) for place in np.geomspace(1, len(course), min(_FRAMES, len(course)))})
-    frames = {number: _frame(points, course[number - 1]) for number in shown}
+    shown = sorted({round(place) for place in np.geomspace(1, len(watched), min(_FRAMES, len(watched)))})
+    frames = {number: _frame(points, watched[number - 1]) for number in shown}
     by_kind = {name: [scores[name, each] for each in study.components] for name in study.covariance}
     rows = tuple(
         (
@@ -231,9 +234,9 @@ def _told(
         ),
         columns=3,
     )
-    values = np.array([each.log_likelihood for each in course])
+    values = np.array([each.log_likelihood for each in watched])
     more = (
-        Section("Iteration by iteration", (Steps(frames), likelihood(values)), _LEAD),
+        Section("Iteration by iteration", (Steps(frames), likelihood(values)), _lead(values, last)),
         Section("How many, and of what shape", (criterion(study.components, by_kind, best),), _CHOSEN),
     )
     return Findings(
@@ -244,7 +247,8 @@ def _told(
         beside,
         {
             **asdict(study),
-            "chosen": {"covariance": kind, "components": count, "log-likelihood": values.tolist()},
+            "chosen": {"covariance": kind, "components": count, "log-likelihood": last.log_likelihood},
+            "from random points": values.tolist(),
             "weights": last.weights.tolist(),
             "means": last.means.tolist(),
             "covariances": last.covariances.tolist(),
@@ -261,10 +265,22 @@ def _frame(points: Floats, iteration: Iteration) -> Figure:
     return Figure((panel,), columns=1)
 
 
-_LEAD = (
-    "Move the slider at the foot of the page. A point has the colour of the component that answers for it, "
-    "paler where it is shared; ellipses are at two standard deviations. The likelihood never falls."
-)
+def _lead(values: Floats, best: Iteration) -> str:
+    """What is to be seen of the course whose log-likelihoods are `values`, beside the `best` there is."""
+    behind = best.log_likelihood - values[-1]
+    end = (
+        f"It ends {behind:.3f} nats a point below the best of the other beginnings: EM climbs to the nearest "
+        "top, not to the highest."
+        if behind > 0.01
+        else "It ends where the best of the other beginnings did."
+    )
+    return (
+        "As many components from points drawn at random; move the slider at the foot of the page. A "
+        "point has the colour of the component that answers for it, paler where it is shared; ellipses are "
+        f"at two standard deviations. The likelihood never falls. {end}"
+    )
+
+
 _CHOSEN = (
     "More components always fit the points better. The criterion charges each of their numbers half the "
     "logarithm of the number of points; its least is marked."

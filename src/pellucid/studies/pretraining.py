@@ -48,6 +48,8 @@ class PretrainingStudy(Study):
     """Of either training in all."""
     pretraining: float = 0.5
     """Share of the epochs that layers are trained one after the other, in (0, 1)."""
+    batch: int = 64
+    """Samples in a batch."""
     rate: float = 2e-3
     """The learning rate's greatest value, in each part anew."""
     seed: int = 0
@@ -61,7 +63,10 @@ class PretrainingStudy(Study):
     def run(self) -> Findings:
         if not 0 < self.pretraining < 1:
             raise InputError(f"--pretraining is a share between 0 and 1; got {self.pretraining:g}")
-        effort, data = Effort(self.epochs, self.rate, self.seed, self.threads), open_data(self.data)
+        effort, data = (
+            Effort(self.epochs, self.batch, self.rate, self.seed, self.threads),
+            open_data(self.data),
+        )
         found = {
             END_TO_END: list(_end_to_end(self, effort, data)),
             LAYERWISE: list(_layer_by_layer(self, effort, data)),
@@ -115,7 +120,7 @@ def _told(study: PretrainingStudy, data: Data, found: dict[str, list[Epoch]]) ->
         for name, course in found.items()
     ]
     rows = tuple(
-        (name, str(each.depth), str(each.epoch), round(each.psnr, 2))
+        (name, str(each.depth), str(each.epoch), f"{each.psnr:.2f}")
         for name, course in found.items()
         for each in _ends(course)
     )

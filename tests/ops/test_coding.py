@@ -70,6 +70,6 @@ def test_normal_numbers_are_normal_and_a_function_of_the_key() -> None:
 def test_masking_hides_its_share_and_changes_nothing_else(share: float) -> None:
     pictures = torch.full((4, 2, 40, 40), 0.7)
     shown = coding.masked(pictures, keys(1, torch.arange(4)), share)
-    assert set(shown.unique().tolist()) <= {0.0, pytest.approx(0.7)}
+    assert bool(((shown == 0) | (shown == pictures)).all())
     assert torch.equal(shown[:, 0], shown[:, 1])
     assert float((shown == 0).float().mean()) == pytest.approx(share, abs=0.05)

@@ -8,7 +8,10 @@ import pytest
 
 from pellucid.cli import main
 
-TRAIN = "train {} --data digits --data.channels L --epochs 1 --task.code 4 --hardware.threads 1 --hardware.device cpu"
+TRAIN = (
+    "train {} --data digits --data.channels L --epochs 1 --task.code 4 --hardware.threads 1 "
+    "--hardware.device cpu"
+)
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from sklearn.mixture import GaussianMixture
 
 from pellucid.cli import main
 from pellucid.data.planar import CENTRES, DEVIATION, PLANAR, sample
+from pellucid.data.settings import DataSettings
 from pellucid.studies.codes import CodesStudy
 from pellucid.studies.compression import CompressionStudy, patches, quantised, whole
 from pellucid.studies.mixture import (
@@ -29,6 +30,7 @@ from pellucid.studies.mixture import (
 from pellucid.studies.pretraining import PretrainingStudy
 from pellucid.types.errors import InputError
 
+DIGITS = DataSettings(name="digits", size=12)
 KINDS = ("full", "diag", "tied", "spherical")
 SMALL = MixtureStudy(points=300, iterations=25, starts=2)
 
@@ -77,14 +79,14 @@ def test_eight_gaussians_are_found_and_drawn_again() -> None:
 
 
 def test_codes_put_components_beside_a_network() -> None:
-    found = CodesStudy(codes=(2, 8), epochs=1, threads=1).run()
+    found = CodesStudy(codes=(2, 8), epochs=1, threads=1, data=DIGITS).run()
     errors = {(each["kind"], each["code"]): each["mse"] for each in found.numbers["found"]}
     assert errors["pca", 8] < errors["pca", 2] < 0.06
     assert set(errors) == {(kind, code) for kind in ("pca", "autoencoder") for code in (2, 8)}
 
 
 def test_both_trainings_take_the_same_epochs() -> None:
-    found = PretrainingStudy(code=4, epochs=5, threads=1).run().numbers["found"]
+    found = PretrainingStudy(code=4, epochs=5, threads=1, data=DIGITS).run().numbers["found"]
     assert [course[-1]["epoch"] for course in found.values()] == [5, 5]
     assert [each["depth"] for each in found["layer by layer first"]] == [1, 2, 3, 4, 4]
 

@@ -82,7 +82,7 @@ def test_a_linear_autoencoder_learns_the_principal_subspace() -> None:
     """Four directions of great variance in 36 pixels; trained through the loop, compared by angles."""
     random = np.random.default_rng(0)
     directions = np.linalg.qr(random.standard_normal((36, 36)))[0]
-    spread = np.array([25.0, 20, 16, 13] + [1.5] * 32)
+    spread = np.array([80.0, 70, 60, 50] + [3.0] * 32)
     pixels = 128 + (random.standard_normal((2000, 36)) * spread) @ directions.T
     stored = torch.from_numpy(pixels.clip(0, 255).round().astype(np.uint8)).view(-1, *SHAPE)
     split = InMemory(stored, torch.zeros(len(stored), dtype=torch.int64))
@@ -92,9 +92,9 @@ def test_a_linear_autoencoder_learns_the_principal_subspace() -> None:
     model = build_model("autoencoder-linear", inputs=SHAPE, outputs=4)
     task = AutoencodingSettings(code=4, loss="mse").build(data.info)
     settings = Settings(
-        epochs=30,
+        epochs=100,
         batch_size=100,
-        evaluate_every=30,
+        evaluate_every=100,
         optim=OptimSettings("adamw", lr=1e-2, weight_decay=0.0),
         schedule=ScheduleSettings("cosine"),
         hardware=HardwareSettings(device="cpu", threads=1),

@@ -107,7 +107,7 @@ def test_a_linear_autoencoder_learns_the_principal_subspace() -> None:
     assert np.rad2deg(subspace_angles(learned, fitted.components_.T)).max() < 4
     flat = stored.flatten(1).numpy() / 255
     least = float(((fitted.inverse_transform(fitted.transform(flat)) - flat) ** 2).mean())
-    assert least < last.metrics["MSE"] < 1.03 * least
+    assert least < last.metrics["MSE"] < 1.1 * least
 
 
 def test_collapse_is_said() -> None:

@@ -31,6 +31,8 @@ _COUNTED_FOR: dict[str, tuple[tuple[int, ...], int]] = {
     "inception_v3": ((3, 299, 299), 1000),
     "inception_resnet_v2": ((3, 299, 299), 1000),
     "xception": ((3, 299, 299), 1000),
+    **dict.fromkeys(("autoencoder", "autoencoder_conv"), ((1, 28, 28), 32)),
+    "vae": ((1, 28, 28), 20),
     "unet": ((1, 512, 512), 2),
     "mnet": ((3, 512, 512), 2),
     "enet": ((3, 360, 480), 12),

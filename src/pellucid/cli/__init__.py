@@ -22,6 +22,7 @@ COMMANDS = {
     "excite": ("RUN|RECIPE|MODEL ADDRESS [--data PATH]", "what a channel, unit or class wants to see"),
     "style": ("CONTENT STYLE [--network NAME] [--weights FILE]", "one picture in the style of another"),
     "embed": ("RUN|RECIPE|MODEL [LAYER] [--data PATH]", "what a layer says of a data set, as a map"),
+    "latent": ("RUN|RECIPE [--weights FILE] [--data PATH]", "an autoencoder's space of codes, as a page"),
     "similarity": ("RUN|MODEL [RUN|MODEL] [--data PATH]", "how alike layers and networks see a data set"),
     "export": ("RUN|MODEL [--format FORMAT] [--weights FILE]", "a network for other programs: ONNX and more"),
     "study": ("NAME [--out FILE]", "a question answered by running networks side by side"),

@@ -17,6 +17,10 @@ METRICS: Registry[type[Metric]] = Registry(
         "accuracy": {"top-k": "how often the true class is among the k highest scores"},
         "boundary": {"boundary-f": "how well the outlines of label maps agree, within a few pixels"},
         "calibration": {"calibration": "expected calibration error and the reliability diagram's bins"},
+        "coding": {
+            "likeness": "how like pictures are to what was wanted: MSE, PSNR, SSIM",
+            "code": "what a code costs and carries: reconstruction, KL, ELBO, active units, activity",
+        },
         "confusion": {"confusion": "confusion matrix; precision, recall and F1 of each class and on average"},
         "curves": {"curves": "ROC and precision–recall curves, the areas under them, mean average precision"},
         "loss": {"loss": "the mean of the training loss over a split"},

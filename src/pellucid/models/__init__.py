@@ -78,6 +78,25 @@ _PICTURES = {
     },
 }
 
+# A code for a picture, and the picture again.
+_AUTOENCODERS = {
+    "autoencoder": {
+        "autoencoder-linear": "one linear layer there and one back: principal components, learned",
+        "autoencoder": "one hidden layer of 256 units to either side of the code",
+        "autoencoder-deep": "hidden layers of 512 and 256 units to either side",
+        "autoencoder-sigmoid": "a code of logistic units, which can be sparse or contractive",
+        "autoencoder-stacked": "logistic layers of 512, 256 and 128 units, to be trained layer by layer",
+    },
+    "autoencoder_conv": {
+        "autoencoder-conv": "three convolutions to a code and three back, for pictures of any size",
+    },
+    "vae": {
+        "vae": "variational, 400 hidden units to either side; takes PyTorch's example's weights",
+        "vae-conv": "variational, convolutional",
+        "vae-conditional": "variational, told the class, 400 hidden units to either side",
+    },
+}
+
 MODELS: Registry[Callable[..., nn.Module]] = Registry(
     "model",
     package=__name__,
@@ -180,13 +199,23 @@ MODELS: Registry[Callable[..., nn.Module]] = Registry(
         },
         **_SEGMENTATION,
         **_PICTURES,
+        **_AUTOENCODERS,
     },
 )
 
 SEGMENTATION = frozenset(name for names in _SEGMENTATION.values() for name in names)
 """The names of `MODELS` whose networks take (b, c, h, w) and give (b, k, h, w), a number for each class and
-pixel, in training also a tuple of that and what auxiliary classifiers say; all others but
-those of `PICTURES` give (b, k)."""
+pixel, in training also a tuple of that and what auxiliary classifiers say; all others but those of `PICTURES`
+and `AUTOENCODERS` give (b, k)."""
 
 PICTURES = frozenset(name for names in _PICTURES.values() for name in names)
 """Those whose networks give pictures (b, k, h, w) in [0, 1]."""
+
+AUTOENCODERS = frozenset(name for names in _AUTOENCODERS.values() for name in names)
+"""The names of `MODELS` that are `models.autoencoder.Autoencoder`s: `outputs` is the length of their code,
+and they give (b, c, h, w) back."""
+
+CONDITIONAL = frozenset({"vae-conditional"})
+"""Those that are told a class beside the picture: they are built with `conditions`, how many classes there
+are.
+"""

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from pellucid.models import MODELS, PICTURES, SEGMENTATION
+from pellucid.models import CONDITIONAL, MODELS, PICTURES, SEGMENTATION
 from pellucid.models.shapes import picture_shape
 from pellucid.models.user_file import build_from_file
 from pellucid.types.errors import InputError, unknown_name
@@ -23,12 +23,13 @@ _TORCHVISION_OPTIONS: dict[str, dict[str, bool]] = {
 _KEPT = "network.py"
 
 
-def build_model(name: str, *, inputs: tuple[int, ...], outputs: int) -> nn.Module:
+def build_model(name: str, *, inputs: tuple[int, ...], outputs: int, conditions: int = 0) -> nn.Module:
     """A freshly initialised network for inputs of one shape that gives `outputs` numbers.
 
     `inputs` is (channels, height, width) or (features,). `name` is one of `MODELS`, `torchvision/NAME`,
     `timm/NAME`, `unet/NAME` (a U-Net on the classifier of that name, also `unet/timm/NAME`), or
-    `path/to/file.py:factory`, where `factory(inputs=…, outputs=…)` returns an `nn.Module`.
+    `path/to/file.py:factory`, where `factory(inputs=…, outputs=…)` returns an `nn.Module`. `conditions` is
+    the number of the data's classes, for networks that are told them (`CONDITIONAL`).
     Raises `InputError` for whatever is wrong with the name or the file, or if they do not fit the inputs.
     """
     if outputs < 1:
@@ -45,6 +46,8 @@ def build_model(name: str, *, inputs: tuple[int, ...], outputs: int) -> nn.Modul
         return _from_timm(rest, inputs=inputs, outputs=outputs)
     if slash and source == "unet":
         return _unet_on(rest, inputs=inputs, outputs=outputs)
+    if name in CONDITIONAL and conditions:
+        return MODELS[name](inputs=inputs, outputs=outputs, conditions=conditions)
     return MODELS[name](inputs=inputs, outputs=outputs)
 
 

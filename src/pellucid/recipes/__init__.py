@@ -24,6 +24,15 @@ RECIPES: Registry[Callable[[], Recipe]] = Registry(
             "shapes-linear": "a linear model on the same shapes, which has to fail",
         },
         "mnist": {"mnist-lenet5": "LeNet-5 on MNIST"},
+        "representation": {
+            "mnist-pca": "principal components of MNIST, learned by a linear autoencoder",
+            "mnist-ae": "MNIST through 32 numbers and back",
+            "mnist-dae": "MNIST cleaned of noise by a denoising autoencoder",
+            "mnist-sae": "a sparse code of MNIST",
+            "mnist-vae": "a variational autoencoder on MNIST, 784–400–20",
+            "mnist-cvae": "the same, told the digit",
+            "shapes-vae": "a convolutional variational autoencoder on the generated shapes",
+        },
         "cifar": {
             "cifar-resnet20": "the 20-layer ResNet of He et al. on CIFAR-10",
             "cifar-resnet32": "the same with 32 layers",

@@ -222,7 +222,8 @@ def open_run(path: Path) -> OpenedRun:
 def restore(run: RunFolder, recipe: Recipe, info: DataInfo, processes: Processes) -> tuple[nn.Module, int]:
     """The run's network with its best weights, or the last where none were judged yet, and their step."""
     name = source_of(recipe.model.name, run.path)
-    model = build_model(name, inputs=info.shape, outputs=recipe.task.outputs(info))
+    outputs, conditions = recipe.task.outputs(info), len(info.classes)
+    model = build_model(name, inputs=info.shape, outputs=outputs, conditions=conditions)
     found = None
     if processes.first:
         best, last = (checkpoints.load_newest(run.checkpoints, name)[0] for name in ("best", "last"))

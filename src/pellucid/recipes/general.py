@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pellucid.data.augment import Augmentation
 from pellucid.data.settings import DataSettings
-from pellucid.models import MODELS
+from pellucid.models import AUTOENCODERS, MODELS
 from pellucid.models.naming import gives_maps
 from pellucid.recipes import RECIPES
 from pellucid.recipes.recipe import ModelSettings, Recipe
@@ -25,9 +25,12 @@ def find_recipe(name: str) -> Recipe:
 
 def for_model(name: str) -> Recipe:
     """AdamW with a short warm-up and a cosine, flips: a start that rarely fails, for any network on any
-    pictures. A network that answers for pixels begins as the recipe `pictures-unet` does.
+    pictures. A network that answers for pixels begins as the recipe `pictures-unet` does, an autoencoder as
+    `mnist-ae`, on any pictures.
     """
     called = name.rpartition("/")[2].rpartition(":")[2]
+    if name in AUTOENCODERS:
+        return replace(RECIPES["mnist-ae"](), name=called, model=ModelSettings(name), data=DataSettings())
     if gives_maps(name):
         return replace(RECIPES["pictures-unet"](), name=called, model=ModelSettings(name))
     return Recipe(

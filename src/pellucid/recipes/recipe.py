@@ -16,6 +16,7 @@ from pellucid.blocks.initialisation import initialise
 from pellucid.data.listing import DEFAULT_SIZE, KEEP
 from pellucid.data.settings import DataSettings
 from pellucid.data.source import Data
+from pellucid.models import AUTOENCODERS
 from pellucid.models.backbone import are_of_backbone, load_backbone
 from pellucid.models.naming import build_model, gives_maps
 from pellucid.models.published import key_maps, open_weights
@@ -121,6 +122,15 @@ def transfer(
 
 def check_fits(recipe: Recipe) -> None:
     """Raise `InputError` where the network gives another kind of answer than the task asks for."""
+    codes = recipe.model.name in AUTOENCODERS
+    if codes != recipe.task.asks_for_codes and ".py" not in recipe.model.name:
+        raise InputError(
+            f"{recipe.model.name} gives a code and a picture back, which is the task autoencoding's: begin "
+            "with the recipe mnist-ae or mnist-vae, or take another network"
+            if codes
+            else f"autoencoding asks for a network that gives pictures back, and {recipe.model.name} does "
+            "not; take autoencoder, autoencoder-conv or vae"
+        )
     given, asked = gives_maps(recipe.model.name), recipe.task.asks_for_maps
     if given is None or given == asked:
         return
@@ -232,7 +242,7 @@ def _network(recipe: Recipe, info: DataInfo, weights: Weights | None) -> tuple[n
     settings, outputs, left = recipe.model, recipe.task.outputs(info), tuple[str, ...]()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(recipe.training.seed))
-        model = build_model(settings.name, inputs=info.shape, outputs=outputs)
+        model = build_model(settings.name, inputs=info.shape, outputs=outputs, conditions=len(info.classes))
         if settings.initialisation != "own":
             left = initialise(model, settings.initialisation)
     transfer(model, settings, weights, info.shape, outputs)

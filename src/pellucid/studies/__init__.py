@@ -44,6 +44,18 @@ STUDIES: Registry[type[Study]] = Registry(
         "style_layers": {
             "style-layers": "what each layer of a network keeps of a picture's content, and of its style",
         },
+        "mixture": {
+            "mixture": "a mixture of Gaussians fitted to points of the plane, iteration by iteration",
+        },
+        "codes": {
+            "codes": "what comes back of a picture by the length of its code: PCA beside autoencoders",
+        },
+        "pretraining": {
+            "pretraining": "a deep autoencoder trained layer by layer first, beside end to end",
+        },
+        "compression": {
+            "compression": "what pictures cost and lose: JPEG, WebP, PCA and an autoencoder on one curve",
+        },
         "upsampling": {
             "upsampling": "which up-samplings draw a checkerboard by themselves, and how strongly",
         },

@@ -17,6 +17,7 @@ TASKS: Registry[type[TaskSettings]] = Registry(
         "classification": {"classification": "which class, or which of several labels, a picture shows"},
         "segmentation": {"segmentation": "a class for every pixel of a picture"},
         "stylisation": {"stylisation": "any picture painted in one style, as a fixed network judges it"},
+        "autoencoding": {"autoencoding": "a picture itself, through a code: autoencoders of every kind"},
         "regression": {"regression": "one number for each sample, in the unit of the data"},
     },
 )

@@ -85,3 +85,23 @@ class Segmented(Record):
 
     def pictures(self) -> Mapping[str, NDArray[np.uint8]]:
         return {"mask": self.label_map}
+
+
+@dataclass(frozen=True)
+class Reconstructed(Record):
+    """One picture's code and what came back of it: `error` is summed over the picture, in the unit of the
+    task's loss; `picture` is (h, w, 3) uint8.
+    """
+
+    error: float
+    code: tuple[float, ...]
+    picture: NDArray[np.uint8]
+
+    def __str__(self) -> str:
+        return f"error {self.error:.4g}, code of {len(self.code)}"
+
+    def numbers(self) -> dict[str, Any]:
+        return {"index": self.index, "error": self.error, "code": list(self.code)}
+
+    def pictures(self) -> Mapping[str, NDArray[np.uint8]]:
+        return {"reconstruction": self.picture}

@@ -19,6 +19,10 @@ METRICS: Registry[type[Metric]] = Registry(
         "calibration": {"calibration": "expected calibration error and the reliability diagram's bins"},
         "confusion": {"confusion": "confusion matrix; precision, recall and F1 of each class and on average"},
         "curves": {"curves": "ROC and precision–recall curves, the areas under them, mean average precision"},
+        "generated": {
+            "sample-quality": "FID, precision, recall, density, coverage of generated samples, by named features",
+            "duel": "how a GAN's critic stands: score gap, slope, Wasserstein distance shown, pairs told apart",
+        },
         "loss": {"loss": "the mean of the training loss over a split"},
         "multilabel": {"multi-label": "label and subset accuracy, F1 where a sample has several labels"},
         "regression": {"regression": "mean squared error, mean absolute error, R²"},

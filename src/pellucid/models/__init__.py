@@ -70,6 +70,23 @@ _SEGMENTATION = {
     },
 }
 
+# Pictures or points that are made, not judged.
+_GENERATIVE = {
+    "gan": {
+        "gan": "dense generator and critic for pictures (Goodfellow 2014)",
+        "gan-points": "dense generator and critic for points of the plane, 68 thousand parameters",
+        "gan-points-spectral": "the same with spectral norm in the critic",
+    },
+    "dcgan": {
+        "dcgan": "convolutional generator and critic, 3.6 and 2.8 million parameters at 64 × 64 pixels",
+        "dcgan-32": "the same with half the channels",
+        "dcgan-plain": "DCGAN without norms in its critic, for a gradient penalty",
+        "dcgan-plain-32": "the same with half the channels",
+        "dcgan-spectral": "DCGAN with spectral norm in its critic",
+        "dcgan-spectral-32": "the same with half the channels",
+    },
+}
+
 MODELS: Registry[Callable[..., nn.Module]] = Registry(
     "model",
     package=__name__,
@@ -170,9 +187,13 @@ MODELS: Registry[Callable[..., nn.Module]] = Registry(
             "se-inception-resnet-v2": "the same with squeeze-and-excitation, 64.4 million parameters",
         },
         **_SEGMENTATION,
+        **_GENERATIVE,
     },
 )
 
 SEGMENTATION = frozenset(name for names in _SEGMENTATION.values() for name in names)
 """The names of `MODELS` whose networks take (b, c, h, w) and give (b, k, h, w), a number for each class and
 pixel, in training also a tuple of that and what auxiliary classifiers say; all others give (b, k)."""
+
+GENERATIVE = frozenset(name for names in _GENERATIVE.values() for name in names)
+"""The names of `MODELS` whose networks make samples of noise; tasks of their own know how to call them."""

@@ -24,6 +24,12 @@ DATASETS: Registry[Callable[[DataSettings], Data]] = Registry(
         "tabular": {
             "diabetes": "442 patients, 10 measurements and a disease's progression (regression), built in",
         },
+        "planar": {
+            "gaussians8": "10,000 points of the plane from eight Gaussians on a circle, built in",
+            "rings": "10,000 points of two rings, one in the other, built in",
+            "swiss-roll": "10,000 points along a spiral, built in",
+            "moons": "10,000 points of two half circles that reach into one another, built in",
+        },
         "mask_sets": {
             "oxford-pets-masks": "7,349 photographs of cats and dogs with pet, background and border",
             "voc2012": "PASCAL VOC 2012: 2,913 photographs with 20 kinds of things and background",

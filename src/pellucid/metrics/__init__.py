@@ -19,6 +19,7 @@ METRICS: Registry[type[Metric]] = Registry(
         "calibration": {"calibration": "expected calibration error and the reliability diagram's bins"},
         "confusion": {"confusion": "confusion matrix; precision, recall and F1 of each class and on average"},
         "curves": {"curves": "ROC and precision–recall curves, the areas under them, mean average precision"},
+        "diffusion": {"noise-error": "how well the noise in pictures is found, by how much of it there is"},
         "generated": {
             "sample-quality": "FID, precision, recall, density, coverage of generated samples, by named features",
             "duel": "how a GAN's critic stands: score gap, slope, Wasserstein distance shown, pairs told apart",

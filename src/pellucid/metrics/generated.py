@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from pellucid.metrics.frechet import frechet_distance
 from pellucid.metrics.support import NEIGHBOURS, nearest, radii, support
+from pellucid.ops.adversarial import between, slopes
 from pellucid.types.batch import Batch
 
 _COMPARED = 2000  # of each, by their neighbours: the cost grows with the square
@@ -33,18 +35,26 @@ class Judge:
 
 @dataclass(frozen=True, eq=False)
 class Generated:
-    """What a GAN says of a batch of real samples: as many `samples` of its own, (b, …) normalised as the
-    inputs are, and their classes `labels` (b,) where it was told any; the critic's scores (b,) of both; and
-    the slope (b,) of its score halfway between the pairs. `surface` (h, w) is its score over the plane, row 0
-    at the top, of GANs that make points.
+    """What a GAN says of a batch of real samples, `inputs`: as many `samples` of its own, (b, …) normalised as
+    those are, of the classes `labels` (b,) where it is told any, and the critic's scores (b,) of both, `real`
+    and `fake`. `score(samples, labels)` is the critic in evaluation mode.
     """
 
+    inputs: Tensor
     samples: Tensor
     labels: Tensor | None
     real: Tensor
     fake: Tensor
-    slopes: Tensor
-    surface: Tensor | None = None
+    score: Callable[[Tensor, Tensor | None], Tensor]
+
+    @cached_property
+    def slopes(self) -> Tensor:
+        """(b,): the slope of the score halfway between each pair of a real and a generated sample."""
+        with torch.inference_mode(False):  # gradients, of tensors that may have some
+            pair = self.inputs.float().clone(), self.samples.clone()
+            halves = torch.full((len(self.inputs),), 0.5)
+            labels = None if self.labels is None else self.labels.clone()
+            return slopes(lambda x: self.score(x, labels), between(*pair, halves)).detach()
 
 
 class SampleQuality:

@@ -85,6 +85,10 @@ _GENERATIVE = {
         "dcgan-spectral": "DCGAN with spectral norm in its critic",
         "dcgan-spectral-32": "the same with half the channels",
     },
+    "ddpm": {
+        "ddpm": "a small U-Net that finds the noise in pictures and is told how much there is, 2.8 million",
+        "ddpm-32": "the same with half the channels, 0.69 million parameters",
+    },
 }
 
 MODELS: Registry[Callable[..., nn.Module]] = Registry(

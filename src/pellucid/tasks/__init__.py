@@ -16,6 +16,7 @@ TASKS: Registry[type[TaskSettings]] = Registry(
     families={
         "classification": {"classification": "which class, or which of several labels, a picture shows"},
         "segmentation": {"segmentation": "a class for every pixel of a picture"},
+        "diffusion": {"diffusion": "pictures made of noise, step by step, by who can tell noise in pictures"},
         "generation": {"generation": "samples made of noise, by two players: GANs of every kind"},
         "regression": {"regression": "one number for each sample, in the unit of the data"},
     },

@@ -14,22 +14,21 @@ are seen along training.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pellucid.inspection.modes import evaluation_mode
 from pellucid.metrics.generated import Duel, Generated, Judge, SampleQuality
 from pellucid.metrics.metric import Metric
 from pellucid.metrics.support import nearest
 from pellucid.models.gan import Gan
-from pellucid.ops.adversarial import between, critic_losses, generator_loss, gradient_penalty, slopes
+from pellucid.ops.adversarial import critic_losses, generator_loss, gradient_penalty
 from pellucid.ops.random import keys, normal
 from pellucid.tasks.generation_views import point_sections, picture_sections
 from pellucid.tasks.generation_watch import generator_troubles
@@ -209,14 +208,17 @@ class Generation:
         labels = indices % gan.classes if gan.classes else None
         real_labels = batch.targets if gan.classes and _are_classes(batch) else None
         samples = gan.generate(codes, labels).float()
-        real, fake = gan.score(batch.inputs, real_labels), gan.score(samples, labels)
-        with torch.inference_mode(False):  # gradients, with tensors that may have some
-            told = None if labels is None else labels.clone()
-            pair = (batch.inputs.float().clone(), samples.clone())
-            halves = torch.full((len(batch),), 0.5)
-            steep = slopes(lambda x: gan.score(x, told), between(*pair, halves))
-        surface = gan.score(_plane(samples.device)).view(_SURFACE, _SURFACE) if self.points else None
-        return Generated(samples, labels, real, fake, steep.detach(), surface)
+        told = None
+        if labels is not None:
+            told = torch.cat([batch.targets if _are_classes(batch) else labels, labels])
+        scores = gan.score(torch.cat([batch.inputs.float(), samples]), told)  # of both in one call
+
+        def score(others: Tensor, classes: Tensor | None) -> Tensor:
+            with evaluation_mode(gan):
+                return gan.score(others, classes)
+
+        real, fake = scores.chunk(2)
+        return Generated(batch.inputs, samples, labels, real, fake, score)
 
     def decode(self, output: Generated, batch: Batch) -> list[Scored]:
         return [Scored(*pair) for pair in zip(batch.indices.tolist(), output.real.tolist(), strict=True)]
@@ -234,10 +236,12 @@ class Generation:
         """The generated pictures, or one map of the critic's score over the plane, from its least to its
         greatest.
         """
-        if output.surface is not None:
-            low, high = output.surface.min(), output.surface.max()
-            shades = 255 * (output.surface - low) / (high - low).clamp_min(1e-12)
-            return {"surface": shades.round().to(torch.uint8)[None]}
+        if self.points:
+            with torch.no_grad():
+                surface = output.score(_plane(batch.inputs.device), None).view(1, _SURFACE, _SURFACE)
+            low, high = surface.min(), surface.max()
+            shades = 255 * (surface - low) / (high - low).clamp_min(1e-12)
+            return {"surface": shades.round().to(torch.uint8)}
         return {"generated": as_pictures(pixels(output.samples, self.info.preprocessing))}
 
     def metrics(self) -> Sequence[Metric]:

@@ -76,3 +76,14 @@ def duel(steps: Sequence[int], gaps: Sequence[float], slopes: Sequence[float]) -
     return beside(
         *(over_training(title, [Curve(steps, values)], along="step") for title, values in named.items())
     )
+
+
+def noise_error(steps: NDArray[np.float64], errors: NDArray[np.float64], bins: int = 20) -> Figure:
+    """The mean of `errors` (n,) in so many equal parts of the range of `steps` (n,)."""
+    edges = np.linspace(0, steps.max() + 1, bins + 1)
+    place = np.clip(np.digitize(steps, edges) - 1, 0, bins - 1)
+    counts = np.bincount(place, minlength=bins)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = np.bincount(place, errors, minlength=bins) / counts
+    middles = (edges[:-1] + edges[1:]) / 2
+    return over_training("Error of the noise", [Curve(middles, means)], along="step of the forward process", scale="log")

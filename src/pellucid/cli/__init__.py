@@ -22,6 +22,7 @@ COMMANDS = {
     "excite": ("RUN|RECIPE|MODEL ADDRESS [--data PATH]", "what a channel, unit or class wants to see"),
     "embed": ("RUN|RECIPE|MODEL [LAYER] [--data PATH]", "what a layer says of a data set, as a map"),
     "similarity": ("RUN|MODEL [RUN|MODEL] [--data PATH]", "how alike layers and networks see a data set"),
+    "judge": ("RUN --by RUN|MODEL [--weights FILE]", "what a trained generator is worth, by a classifier"),
     "export": ("RUN|MODEL [--format FORMAT] [--weights FILE]", "a network for other programs: ONNX and more"),
     "study": ("NAME [--out FILE]", "a question answered by running networks side by side"),
     "health": ("RUN", "what is wrong inside a trained network: gradients, dead units, saturation"),

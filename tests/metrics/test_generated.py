@@ -60,7 +60,7 @@ def test_the_inception_score_is_torch_fidelitys():
 def test_precision_and_recall_are_torch_fidelitys():
     from torch_fidelity.metric_prc import calculate_precision_recall_full
 
-    theirs = calculate_precision_recall_full(ONE, OTHER, neighborhood=3, batch_size=1000)
+    theirs = calculate_precision_recall_full(OTHER, ONE, neighborhood=3, batch_size=1000)
     ours = support(ONE, OTHER, neighbours=3)
     assert (ours.precision, ours.recall) == pytest.approx(tuple(float(x) for x in theirs), abs=1e-6)
 

@@ -31,7 +31,9 @@ def test_dcgan_has_the_published_number_of_parameters():
     assert (count(model.generator), count(model.critic)) == (3_576_704, 2_765_568)
 
 
-@pytest.mark.parametrize("name", [name for name in GANS if not name.startswith("dcgan") or name.endswith("32")])
+@pytest.mark.parametrize(
+    "name", [name for name in GANS if not name.startswith("dcgan") or name.endswith("32")]
+)
 @pytest.mark.parametrize("outputs", [1, 3])
 def test_both_players_learn_with_every_parameter(name, outputs):
     model, shape = build(name, outputs), shape_for(name)

@@ -28,9 +28,9 @@ def ddpm() -> nn.Module:
 
 
 def test_a_silent_network_has_the_loss_of_pure_noise():
-    task = SMALL.build(INFO)
+    task, model = SMALL.build(INFO), ddpm()
     torch.manual_seed(0)
-    (loss,) = task.loss(ddpm(), batch()).values()
+    (loss,) = task.loss(model, batch()).values()
     torch.manual_seed(0)
     torch.randint(40, (6,))
     assert float(loss) == pytest.approx(float(torch.randn(6, 1, 8, 8).square().mean()), rel=1e-5)

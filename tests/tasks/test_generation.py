@@ -17,8 +17,10 @@ from pellucid.tasks.generation import GenerationSettings
 from pellucid.tasks.generation_watch import generator_troubles
 from pellucid.tasks.judges import plain_pixels, resized
 from pellucid.training.events import Diverged, Evaluated, Finished, Noted, Recorded, Stepped
+from pellucid.training.execution import Execution
 from pellucid.training.loop import fit
-from pellucid.training.recorder import Recorder
+from pellucid.training.player import Player
+from pellucid.training.processes import ALONE
 from pellucid.training.settings import (
     HardwareSettings,
     OptimSettings,
@@ -83,21 +85,22 @@ def test_the_generator_steps_on_every_third_step_only_and_steps_are_counted_once
 
 
 def test_each_player_has_its_own_optimiser(points):
-    """One step of plain gradient descent with a critic ten times as fast is ten times as far."""
-    moves = {}
+    """A critic with ten times the run's rate goes ten times as far, along the schedule too."""
+    batch, moves = points.splits["train"].fetch(torch.arange(50)), {}
     for critic_lr in (None, 0.1):
-        model = gan()
-        task = GenerationSettings(critic_lr=critic_lr).build(points.info)
-        before = weights(model.critic), weights(model.generator)
-        next(e for e in fit(model, task, points, settings()) if isinstance(e, Stepped))
-        after = weights(model.critic), weights(model.generator)
-        moves[critic_lr] = [
-            torch.cat([(a - b).flatten() for a, b in zip(*pair, strict=True)])
-            for pair in zip(after, before, strict=True)
-        ]
-    torch.testing.assert_close(moves[0.1][0], 10 * moves[None][0], rtol=1e-3, atol=1e-6)
-    assert not torch.equal(moves[0.1][1], moves[None][1])  # the generator meets another critic
-    assert float(moves[0.1][1].norm() / moves[None][1].norm()) == pytest.approx(1, abs=0.2)
+        model, chosen = gan(), settings()
+        for objective in GenerationSettings(critic_lr=critic_lr).build(points.info).objectives():
+            player = Player(model, objective, chosen, Execution(torch.device("cpu")), ALONE)
+            before = weights(model)
+            torch.manual_seed(0)
+            player.step(batch, 50, lr=0.005)  # half of the run's, as a schedule would have it
+            rates = {group["lr"] for optimiser in player.optimisers for group in optimiser.param_groups}
+            moved = [(a - b).flatten() for a, b in zip(weights(model), before, strict=True)]
+            moves[objective.name, critic_lr] = (rates, torch.cat(moved))
+    rates = [float(*each) for each, _ in moves.values()]
+    assert rates == pytest.approx([0.005, 0.005, 0.05, 0.005])
+    slow, fast = moves["critic", None][1], moves["critic", 0.1][1]
+    torch.testing.assert_close(fast, 10 * slow, rtol=1e-3, atol=1e-6)
 
 
 def test_clipped_weights_stay_where_they_may_be(points):
@@ -105,15 +108,15 @@ def test_clipped_weights_stay_where_they_may_be(points):
     task = GenerationSettings(loss="wasserstein", constraint="clip", clip=0.02).build(points.info)
     for event in fit(model, task, points, settings(epochs=1)):
         if isinstance(event, Stepped):
-            assert max(float(p.abs().max()) for p in model.critic.parameters()) <= 0.02
-    assert max(float(p.abs().max()) for p in model.generator.parameters()) > 0.02
+            assert max(float(p.abs().max()) for p in weights(model.critic)) <= 0.02
+    assert max(float(p.abs().max()) for p in weights(model.generator)) > 0.02
 
 
 def test_a_critic_without_a_constraint_runs_away_and_is_named(points):
     """A Wasserstein loss alone has no lower bound: it is stopped before anything is infinite."""
     model = gan()
     task = GenerationSettings(loss="wasserstein").build(points.info)
-    events = list(fit(model, task, points, settings(epochs=200, optim=OptimSettings("adam", lr=0.03))))
+    events = list(fit(model, task, points, settings(epochs=200, optim=OptimSettings("adam", lr=0.3))))
     assert isinstance(events[-1], Diverged)
     assert "the critic runs away: its loss is -" in events[-1].description
     assert "beyond ±10000" in events[-1].description
@@ -176,7 +179,7 @@ def test_pictures_of_two_channels_of_judges():
     judge = plain_pixels(half)
     assert judge.features(batch.inputs).shape == (6, 256)
     grey = judge.features(torch.zeros(1, 1, 28, 28))
-    torch.testing.assert_close(grey, torch.full((1, 256), 128 / 255))  # rounded as a picture is stored
+    assert float(255 * grey[0, 0]) in (127, 128)  # rounded, as a picture is stored
     stripes = torch.tensor([0.0, 1.0]).repeat(14).expand(1, 1, 28, 28)
     assert float(resized(stripes, (14, 14)).std()) < 0.2  # antialiased: fine stripes become grey
 
@@ -202,11 +205,12 @@ def test_a_collapsed_generator_is_noted_in_a_run_once(points, monkeypatch):
     model = gan()
     for parameter in model.generator.parameters():
         nn.init.zeros_(parameter)
-    watched = settings(epochs=1, optim=OptimSettings("sgd", lr=1e-9), recorder=RecorderSettings(32, per_decade=4))
+    watched = settings(
+        epochs=1, optim=OptimSettings("sgd", lr=1e-9), recorder=RecorderSettings(32, per_decade=4)
+    )
     task = GenerationSettings().build(points.info)
     notes = [e.message for e in fit(model, task, points, watched) if isinstance(e, Noted)]
     assert len([note for note in notes if "the generator collapses" in note]) == 1
-    assert Recorder.troubles.__doc__
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ METRICS: Registry[type[Metric]] = Registry(
         "curves": {"curves": "ROC and precision–recall curves, the areas under them, mean average precision"},
         "diffusion": {"noise-error": "how well the noise in pictures is found, by how much of it there is"},
         "generated": {
-            "sample-quality": "FID, precision, recall, density, coverage of generated samples, by named features",
-            "duel": "how a GAN's critic stands: score gap, slope, Wasserstein distance shown, pairs told apart",
+            "sample-quality": "FID, precision, recall, density and coverage in named features",
+            "duel": "how a GAN's critic stands: score gap, slope, the distance that it shows",
         },
         "loss": {"loss": "the mean of the training loss over a split"},
         "multilabel": {"multi-label": "label and subset accuracy, F1 where a sample has several labels"},

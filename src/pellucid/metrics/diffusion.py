@@ -26,8 +26,8 @@ class Denoised:
 
 
 class NoiseError:
-    """`compute` gives "loss", the mean squared error over all amounts of noise, and that in the first and last
-    quarter of the steps. It is 1 for a network that says nothing.
+    """`compute` gives "loss", the mean squared error over all amounts of noise, and that in the first and
+    last quarter of the steps. It is 1 for a network that says nothing.
     """
 
     def __init__(self, steps: int) -> None:

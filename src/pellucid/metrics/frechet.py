@@ -21,7 +21,9 @@ def frechet_distance(one: Tensor, other: Tensor) -> float:
     is not symmetric.
     """
     if min(len(one), len(other)) < 2:
-        raise InputError(f"a Fréchet distance needs two samples or more of each; got {len(one)} and {len(other)}")
+        raise InputError(
+            f"a Fréchet distance needs two samples or more of each; got {len(one)} and {len(other)}"
+        )
     one, other = one.double(), other.double()
     apart = (one.mean(0) - other.mean(0)).square().sum()
     first, second = _covariance(one), _covariance(other)

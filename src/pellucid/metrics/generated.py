@@ -35,7 +35,8 @@ class Judge:
 
 @dataclass(frozen=True, eq=False)
 class Generated:
-    """What a GAN says of a batch of real samples, `inputs`: as many `samples` of its own, (b, …) normalised as
+    """What a GAN says of a batch of real samples, `inputs`: as many `samples` of its own, (b, …) normalised
+    as
     those are, of the classes `labels` (b,) where it is told any, and the critic's scores (b,) of both, `real`
     and `fake`. `score(samples, labels)` is the critic in evaluation mode.
     """
@@ -124,8 +125,8 @@ class Duel:
 
     - "gap": the mean of real minus that of generated samples;
     - "Lipschitz": the greatest slope found between them, a lower bound of the critic's Lipschitz constant;
-    - "Wasserstein": gap / Lipschitz, the distance that the critic shows, if no slope is greater. By the duality
-      of Kantorovich and Rubinstein it is at most the true one, whatever the critic was trained for;
+    - "Wasserstein": gap / Lipschitz, the distance that the critic shows, if no slope is greater. By the
+    duality of Kantorovich and Rubinstein it is at most the true one, whatever the critic was trained for;
     - "told apart": the part in [0, 1] of pairs in which the real sample has the higher score; ½ is chance.
     """
 

@@ -11,7 +11,8 @@ spectral norm (Miyato et al., arXiv:1802.05957).
 
 Pictures have a side of 4 to 7, doubled any number of times: 28 = 7 · 2², 32 = 4 · 2³, 64 = 4 · 2⁴.
 
-b batch · z numbers of a latent code, and the class's · c channels of a picture · w channels before the last layer
+b batch · z numbers of a latent code, and the class's · c channels of a picture · w channels before the last
+layer
 """
 
 from __future__ import annotations
@@ -88,7 +89,9 @@ class Critic(nn.Module):
         if halving is batch_normalised:  # whose convolutions have no biases
             self.down[0] = nn.Conv2d(channels, width, 4, stride=2, padding=1, bias=False)
         for place in range(doublings - 1):
-            self.down.extend([*halving(width << place, 2 * width << place), nn.LeakyReLU(SLOPE, inplace=True)])
+            self.down.extend(
+                [*halving(width << place, 2 * width << place), nn.LeakyReLU(SLOPE, inplace=True)]
+            )
         last = nn.Conv2d(width << (doublings - 1), 1, base, bias=halving is not batch_normalised)
         self.score = nn.Sequential(spectral_norm(last) if halving is spectral else last, nn.Flatten())
 

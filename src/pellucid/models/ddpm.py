@@ -6,7 +6,8 @@ each block; the last layers of blocks and network begin at zero. Where we deviat
 pixels on a processor: one block at each size, no attention but the convolutions' reach, as published it is
 two and at 16 × 16.
 
-b batch · c channels of a picture · w channels at full size, 2w at half and quarter size · e numbers of the step
+b batch · c channels of a picture · w channels at full size, 2w at half and quarter size · e numbers of the
+step
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ class Ddpm(nn.Module):
         self.width = width
         self.time = nn.Sequential(nn.Linear(width, told), nn.SiLU(), nn.Linear(told, told), nn.SiLU())
         self.stem = nn.Conv2d(channels, width, 3, padding=1)
-        self.down = nn.ModuleList(block(inputs=n, outputs=m) for n, m in zip((width, *sizes), sizes, strict=False))
+        self.down = nn.ModuleList(
+            block(inputs=n, outputs=m) for n, m in zip((width, *sizes), sizes, strict=False)
+        )
         self.shrink = nn.ModuleList(nn.Conv2d(n, n, 3, stride=2, padding=1) for n in sizes[:-1])
         self.middle = block(inputs=sizes[-1], outputs=sizes[-1])
         self.grow = nn.ModuleList(nn.Conv2d(n, n, 3, padding=1) for n in sizes[:0:-1])

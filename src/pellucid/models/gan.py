@@ -41,7 +41,9 @@ class Gan(nn.Module):
         classes: int,
         deviation: float = 0.0,
     ) -> None:
-        """With a `deviation`, convolutions and dense layers begin normal with it, norms around 1 (DCGAN, §3)."""
+        """With a `deviation`, convolutions and dense layers begin normal with it, norms around 1 (DCGAN,
+        §3).
+        """
         super().__init__()
         self.generator, self.critic = generator, critic
         self.latent, self.classes = latent, classes
@@ -115,7 +117,9 @@ def _of_points(
     linear: Callable[[int, int], nn.Module] = nn.Linear,
 ) -> Gan:
     if len(inputs) != 1:
-        raise InputError(f"gan-points makes points, tables of numbers; these are {inputs}: take 'gan' or 'dcgan'")
+        raise InputError(
+            f"gan-points makes points, tables of numbers; these are {inputs}: take 'gan' or 'dcgan'"
+        )
     classes = conditions(outputs)
     return Gan(
         generator=dense([latent + classes, units, units, units, *inputs]),

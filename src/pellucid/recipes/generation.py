@@ -44,8 +44,8 @@ def gaussians_gan() -> Recipe:
 
 
 def gaussians_wgan_gp() -> Recipe:
-    """WGAN with gradient penalty on the same: `pellucid train gaussians-wgan-gp`. 2,000 steps of the generator
-    and 10,000 of the critic, about 100 s.
+    """WGAN with gradient penalty on the same: `pellucid train gaussians-wgan-gp`. 2,000 steps of the
+    generator and 10,000 of the critic, about 100 s.
     """
     return _points("gaussians-wgan-gp", "gaussians8", replace(_WGAN_GP, penalty=1.0), 320)
 
@@ -56,13 +56,15 @@ def rings_gan() -> Recipe:
 
 
 def rings_wgan_gp() -> Recipe:
-    """WGAN with gradient penalty on the same: `pellucid train rings-wgan-gp`. About 100 s; figures not measured
-    yet.
+    """WGAN with gradient penalty on the same: `pellucid train rings-wgan-gp`. About 100 s; figures not
+    measured yet.
     """
     return _points("rings-wgan-gp", "rings", replace(_WGAN_GP, penalty=1.0), 320)
 
 
-def _pictures(name: str, model: str, data: DataSettings, task: GenerationSettings, training: Settings) -> Recipe:
+def _pictures(
+    name: str, model: str, data: DataSettings, task: GenerationSettings, training: Settings
+) -> Recipe:
     """Pictures normalised to [-1, 1], where the generator's tanh ends."""
     channels = 1 if data.name == "mnist" else 3
     half = (0.5,) * channels
@@ -71,7 +73,11 @@ def _pictures(name: str, model: str, data: DataSettings, task: GenerationSetting
 
 _MNIST = DataSettings(name="mnist")
 _LONG = Settings(
-    epochs=10, batch_size=128, optim=_ADAM, schedule=ScheduleSettings("constant"), recorder=RecorderSettings(16)
+    epochs=10,
+    batch_size=128,
+    optim=_ADAM,
+    schedule=ScheduleSettings("constant"),
+    recorder=RecorderSettings(16),
 )
 
 
@@ -83,15 +89,15 @@ def mnist_gan() -> Recipe:
 
 
 def mnist_dcgan() -> Recipe:
-    """DCGAN with half the channels on MNIST: `pellucid train mnist-dcgan --data FOLDER`. Meant for 20 minutes on
-    two cores; cost and figures not measured yet.
+    """DCGAN with half the channels on MNIST: `pellucid train mnist-dcgan --data FOLDER`. Meant for 20 minutes
+    on two cores; cost and figures not measured yet.
     """
     return _pictures("mnist-dcgan", "dcgan-32", _MNIST, _PLAIN, _LONG)
 
 
 def mnist_wgan() -> Recipe:
-    """WGAN with clipped weights, as published with RMSprop: `pellucid train mnist-wgan --data FOLDER`. Cost and
-    figures not measured yet.
+    """WGAN with clipped weights, as published with RMSprop: `pellucid train mnist-wgan --data FOLDER`. Cost
+    and figures not measured yet.
     """
     task = GenerationSettings(loss="wasserstein", constraint="clip", critic_steps=5)
     optim = OptimSettings("rmsprop", lr=5e-5, momentum=0.0)

@@ -1,5 +1,5 @@
-"""What a trained generator is worth, by a classifier that is named: distances in its features, and what it says
-of the samples.
+"""What a trained generator is worth, by a classifier that is named: distances in its features, and what it
+says of the samples.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ _COMPARED = 2000  # of each, by their neighbours
 @dataclass(frozen=True)
 class Judgement:
     """`scores` by name. `judge` is whose features and classes they are, of `real` and `made` samples;
-    `seen` has the part of the made samples that falls to each class, in the order of `classes`. `warnings` are
-    what a reader has to know before the numbers.
+    `seen` has the part of the made samples that falls to each class, in the order of `classes`. `warnings`
+    are what a reader has to know before the numbers.
     """
 
     judge: str
@@ -56,7 +56,7 @@ def judge_run(path: Path, by: OpenedNetwork, *, samples: int = 2000, split: str 
     task = opened.recipe.task.build(opened.info)
     if not isinstance(task, (Generation, Diffusion)) or len(opened.info.shape) != 3:
         raise InputError(f"{path} makes no pictures, which could be judged")
-    model, step = restore(opened.folder, opened.recipe, opened.info, ALONE)
+    model, _ = restore(opened.folder, opened.recipe, opened.info, ALONE)
     source = open_data(opened.recipe.data).splits[split]
     expected, stored = by.preprocessing, opened.info.preprocessing
     layer = last_features(by.model, torch.zeros(1, *by.shape))
@@ -98,8 +98,8 @@ def _judged(judge: Judge, real: Tensor, made: Tensor, said: Tensor, by: OpenedNe
     warnings = []
     if min(len(real), len(made)) <= real.shape[1]:
         warnings.append(
-            f"FID of {len(made):,} samples in {real.shape[1]:,} features is not to be trusted: the covariance needs "
-            f"{real.shape[1] + 1:,} or more"
+            f"FID of {len(made):,} samples in {real.shape[1]:,} features is not to be trusted: the "
+            f"covariance needs {real.shape[1] + 1:,} or more"
         )
     names = tuple(by.class_name(index) for index in range(said.shape[1]))
     seen_by_class = tuple(seen.tolist())

@@ -1,9 +1,9 @@
 """Which GANs cover all of a distribution that has eight parts, and which forget some.
 
-Every kind is trained with the same dense networks, learning rates, batches and number of generator steps, from
-several seeds. Metz et al., "Unrolled generative adversarial networks", ICLR 2017, §3.1, showed on eight
-Gaussians how the original GAN goes from part to part; Gulrajani et al., arXiv:1704.00028, §2.3, how a gradient
-penalty cures it.
+Every kind is trained with the same dense networks, learning rates, batches and number of generator steps,
+from several seeds. Metz et al., "Unrolled generative adversarial networks", ICLR 2017, §3.1, showed on eight
+Gaussians how the original GAN goes from part to part; Gulrajani et al., arXiv:1704.00028, §2.3, how a
+gradient penalty cures it.
 
 A sample is *good* if it lies within three deviations of a centre (of real ones 98.9 % do), and a part is
 *covered* if at least a tenth of what falls to it evenly is good samples of it.
@@ -61,7 +61,9 @@ KINDS: Mapping[str, Kind] = {
     "least-squares": Kind(GenerationSettings(loss="least-squares")),
     "hinge-spectral": Kind(GenerationSettings(loss="hinge"), "gan-points-spectral"),
     "wgan-clip": Kind(GenerationSettings(loss="wasserstein", constraint="clip", clip=0.1, critic_steps=5)),
-    "wgan-gp": Kind(GenerationSettings(loss="wasserstein", constraint="penalty", penalty=1.0, critic_steps=5)),
+    "wgan-gp": Kind(
+        GenerationSettings(loss="wasserstein", constraint="penalty", penalty=1.0, critic_steps=5)
+    ),
 }
 
 
@@ -135,7 +137,9 @@ def sampled(model: torch.nn.Module) -> NDArray[np.float32]:
     """(`SAMPLES`, 2) of a generator's points."""
     if not isinstance(model, Gan):
         raise TypeError(f"expected a Gan, got {type(model).__name__}")
-    points: NDArray[np.float32] = model.eval().generate(normal(keys(torch.arange(SAMPLES)), model.latent)).numpy()
+    points: NDArray[np.float32] = (
+        model.eval().generate(normal(keys(torch.arange(SAMPLES)), model.latent)).numpy()
+    )
     return points
 
 
@@ -166,11 +170,13 @@ def _told(study: GanStudy, data: Data, found: Sequence[Outcome]) -> Findings:
             title = f"{name}, seed {each.seed}: {each.covered} of 8, {100 * each.good:.0f} % good"
             panels.append(plane(real, each.samples, title=title))
     columns = ("GAN", "parts covered, of 8, by seed", "good, %, mean", "good, %, worst", "CPU seconds")
-    caption = "Good: within three deviations of a centre; covered: a tenth of its share is good. Means over seeds."
+    caption = (
+        "Good: within three deviations of a centre; covered: a tenth of its share is good. Means over seeds."
+    )
     stopped = [f"{each.kind}, seed {each.seed}, {each.trouble}" for each in found if each.trouble]
     words = (
-        f"{study.steps:,} generator steps on batches of {_BATCH} of eight Gaussians, {study.seeds} seeds each; "
-        f"{SAMPLES:,} samples are judged."
+        f"{study.steps:,} generator steps on batches of {_BATCH} of eight Gaussians, {study.seeds} seeds "
+        f"each; {SAMPLES:,} samples are judged."
     )
     return Findings(
         "Which GANs forget a part",

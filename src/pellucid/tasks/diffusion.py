@@ -183,7 +183,9 @@ class Diffusion:
 
 def _ddpm(model: nn.Module) -> Ddpm:
     if not isinstance(model, Ddpm):
-        raise InputError(f"diffusion needs a network that is told the step, such as ddpm; got {type(model).__name__}")
+        raise InputError(
+            f"diffusion needs a network that is told the step, such as ddpm; got {type(model).__name__}"
+        )
     return model
 
 

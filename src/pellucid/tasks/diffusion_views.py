@@ -27,11 +27,15 @@ def sections(evaluation: Evaluation, recordings: Sequence[Recording]) -> list[Se
             Section("Out of the noise", (strips,), "From pure noise on the left to a picture on the right."),
         ]
     frames = {
-        each.step: sheet(list(each.exhibits["generated"])) for each in recordings if "generated" in each.exhibits
+        each.step: sheet(list(each.exhibits["generated"]))
+        for each in recordings
+        if "generated" in each.exhibits
     }
     if frames:
         lead = "What the same noise becomes, at every recorded step."
         shown.append(Section("Along training", (Steps(frames),), lead))
     steps, errors = (evaluation.outputs[:, column].astype(np.float64) for column in (0, 1))
-    lead = "The squared error of the noise found, by how many steps a picture has gone: 1 for who says nothing."
+    lead = (
+        "The squared error of the noise found, by how many steps a picture has gone: 1 for who says nothing."
+    )
     return [*shown, Section("Where it is hard", (noise_error(steps, errors),), lead)]

@@ -30,7 +30,7 @@ from pellucid.metrics.support import nearest
 from pellucid.models.gan import Gan
 from pellucid.ops.adversarial import critic_losses, generator_loss, gradient_penalty
 from pellucid.ops.random import keys, normal
-from pellucid.tasks.generation_views import point_sections, picture_sections
+from pellucid.tasks.generation_views import picture_sections, point_sections
 from pellucid.tasks.generation_watch import generator_troubles
 from pellucid.tasks.judges import coordinates, of_run, pixels, plain_pixels
 from pellucid.tasks.task import Losses, Objective, Pictures, TaskSettings
@@ -141,7 +141,9 @@ class Generation:
 
     @property
     def primary(self) -> tuple[str, bool]:
-        """FID sees two moments only, which points on a ring share with a point cloud; so of points, coverage."""
+        """FID sees two moments only, which points on a ring share with a point cloud; so of points,
+        coverage.
+        """
         name = self.judge.name
         return (f"coverage ({name})", True) if self.points else (f"FID ({name})", False)
 
@@ -202,11 +204,10 @@ class Generation:
         return batch.targets if self.settings.conditional else None
 
     def forward(self, model: nn.Module, batch: Batch) -> Generated:
-        """What both players make of the batch; the samples' codes and classes are functions of the indices."""
+        """What both players make of the batch; codes and classes are functions of the indices."""
         gan, indices = _players(model), batch.indices
         codes = normal(keys(_CODES, indices), gan.latent).to(batch.inputs.device)
         labels = indices % gan.classes if gan.classes else None
-        real_labels = batch.targets if gan.classes and _are_classes(batch) else None
         samples = gan.generate(codes, labels).float()
         told = None
         if labels is not None:

@@ -18,7 +18,9 @@ _REAL_POINT, _POINT = slice(4, 6), slice(6, 8)
 def point_sections(evaluation: Evaluation, recordings: Sequence[Recording]) -> list[Section]:
     surface = next((maps["surface"] for maps in evaluation.exhibits.values() if "surface" in maps), None)
     points = plane(evaluation.outputs[:, _REAL_POINT], evaluation.outputs[:, _POINT], surface)
-    lead = "Dark: real points, green: generated ones; behind them, how real the critic takes each place to be."
+    lead = (
+        "Dark: real points, green: generated ones; behind them, how real the critic takes each place to be."
+    )
     return [Section("Generated", (points,), lead), *_along(_planes(recordings)), *_duel(recordings)]
 
 
@@ -26,7 +28,9 @@ def picture_sections(evaluation: Evaluation, recordings: Sequence[Recording]) ->
     made = [maps["generated"] for maps in evaluation.exhibits.values() if "generated" in maps]
     shown = [Section("Generated", (sheet(made),), "Not chosen: the first samples.")] if made else []
     sheets = {
-        each.step: sheet(list(each.exhibits["generated"])) for each in recordings if "generated" in each.exhibits
+        each.step: sheet(list(each.exhibits["generated"]))
+        for each in recordings
+        if "generated" in each.exhibits
     }
     return [*shown, *_along(sheets), *_duel(recordings)]
 
@@ -53,8 +57,8 @@ def _duel(recordings: Sequence[Recording]) -> list[Section]:
     gaps = [float((each.predictions[:, _REAL] - each.predictions[:, _FAKE]).mean()) for each in recordings]
     steep = [float(each.predictions[:, _SLOPE].max()) for each in recordings]
     lead = (
-        "On the probes: the greatest slope of the critic's score halfway between real and generated samples, a "
-        "lower bound of its Lipschitz constant; and the mean difference of its scores divided by it, the "
+        "On the probes: the greatest slope of the critic's score halfway between real and generated samples, "
+        "a lower bound of its Lipschitz constant; and the mean difference of its scores divided by it, the "
         "distance between the two distributions that the critic shows."
     )
     return [Section("The critic", (duel([each.step for each in recordings], gaps, steep),), lead)]

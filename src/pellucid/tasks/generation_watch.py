@@ -48,7 +48,7 @@ def _vanished(recording: Recording) -> str:
     if not any(each.gradient_norm is not None for each in layers) or gradient >= VANISHED * weights:
         return ""
     return (
-        f"the generator's gradient has vanished: it is {gradient / weights:.1e} of its weights, since the critic "
-        "is sure of every sample; take the loss non-saturating or wasserstein, a smaller --task.critic-lr, or a "
-        "constraint"
+        f"the generator's gradient has vanished: it is {gradient / weights:.1e} of its weights, since the "
+        "critic is sure of every sample; take the loss non-saturating or wasserstein, a smaller "
+        "--task.critic-lr, or a constraint"
     )

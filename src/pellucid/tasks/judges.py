@@ -1,4 +1,6 @@
-"""What generated pictures and points are judged by: their own numbers, or a classifier that a run has trained."""
+"""What generated pictures and points are judged by: their own numbers, or a classifier that a run has
+trained.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ _SIDE = 16  # of the pictures that are judged by their pixels
 
 
 def pixels(samples: Tensor, preprocessing: Preprocessing) -> Tensor:
-    """Normalised pictures (b, c, h, w) as they would be stored, divided by 255: in [0, 1], in steps of 1/255."""
+    """Normalised pictures (b, c, h, w) as they would be stored, divided by 255: in [0, 1], in steps of
+    1/255.
+    """
     mean, std = (samples.new_tensor(x).view(-1, 1, 1) for x in (preprocessing.mean, preprocessing.std))
     stored = (samples.float() * std + mean) / preprocessing.scale
     return stored.round().clamp(0, 255) / 255
@@ -67,7 +71,7 @@ def by_network(
 
 
 def as_expected(pictures: Tensor, expected: Preprocessing) -> Tensor:
-    """Pictures (b, c, h, w) in [0, 1] at the size, with the channels and normalised as a network wants them."""
+    """Pictures (b, c, h, w) in [0, 1] with the size, channels and normalisation that a network wants."""
     channels = len(expected.mean)
     if channels != pictures.shape[1]:
         grey = pictures.mean(1, keepdim=True)

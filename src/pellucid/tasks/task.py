@@ -81,8 +81,8 @@ class Task(Protocol):
         ...
 
     def exhibits(self, output: Any, batch: Batch) -> Mapping[str, Tensor]:
-        """(b, h, w) or (b, h, w, 3) uint8 by name: what is kept beside the pictures of a few samples, those of
-        `telling` and the recorder's. Label maps for segmentation; nothing where `probe` says it all.
+        """(b, h, w) or (b, h, w, 3) uint8 by name: what is kept beside the pictures of a few samples, those
+        of `telling` and the recorder's. Label maps for segmentation; nothing where `probe` says it all.
         """
         ...
 

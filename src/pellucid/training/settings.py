@@ -14,6 +14,7 @@ from pellucid.types.errors import InputError
 from pellucid.types.optim import OptimSettings as OptimSettings
 from pellucid.types.optim import check
 
+
 @dataclass(frozen=True)
 class ScheduleSettings:
     name: Literal["constant", "step", "cosine", "one-cycle", "plateau"] = "cosine"

@@ -27,7 +27,9 @@ _GAP = 1  # pixel between pictures
 def plane(
     real: NDArray[Any], made: NDArray[Any], surface: NDArray[np.uint8] | None = None, title: str = ""
 ) -> Figure:
-    """Points (n, 2), real ones dark, generated ones green, over the critic's score (h, w), where there is one."""
+    """Points (n, 2), real ones dark, generated ones green, over the critic's score (h, w), where there is
+    one.
+    """
     marks: list[Mark] = []
     edge = (-WINDOW, WINDOW, -WINDOW, WINDOW)
     if surface is not None:
@@ -86,4 +88,6 @@ def noise_error(steps: NDArray[np.float64], errors: NDArray[np.float64], bins: i
     with np.errstate(invalid="ignore", divide="ignore"):
         means = np.bincount(place, errors, minlength=bins) / counts
     middles = (edges[:-1] + edges[1:]) / 2
-    return over_training("Error of the noise", [Curve(middles, means)], along="step of the forward process", scale="log")
+    return over_training(
+        "Error of the noise", [Curve(middles, means)], along="step of the forward process", scale="log"
+    )

@@ -94,8 +94,9 @@ class Player:
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         norm = _whole(get_total_norm(gradients))
         loss = self.processes.mean(torch.stack([*losses.values()]).sum().float())
-        value = float(norm + 0 * loss)  # one look at the device for both
-        if not value < float("inf") or abs(float(loss)) > self.objective.limit:
+        beyond = loss.abs() > self.objective.limit
+        value = float(torch.where(beyond, torch.inf, norm + 0 * loss))  # one look at the device for all
+        if not value < float("inf"):
             self._forget_forward()
             raise NonFiniteError
         if self._settings.clip_norm:
@@ -127,11 +128,9 @@ class Player:
 
         with self._turn():
             found = first_nonfinite(self._model, run)
-        if found is None and abs(total := float(sum(losses.values()))) > self.objective.limit:
-            return (
-                f"the {self.objective.name} runs away: its loss is {total:.3g}, "
-                f"beyond ±{self.objective.limit:g}"
-            )
+        total, limit = sum(float(loss.detach()) for loss in losses.values()), self.objective.limit
+        if found is None and abs(total) > limit:
+            return f"the {self.objective.name} runs away: its loss is {total:.3g}, beyond ±{limit:g}"
         return found
 
     def _backward(self, batch: Batch, weight: float) -> dict[str, Tensor]:

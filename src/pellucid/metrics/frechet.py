@@ -33,7 +33,8 @@ def frechet_distance(one: Tensor, other: Tensor) -> float:
 
 def _covariance(features: Tensor) -> Tensor:
     centred = features - features.mean(0)
-    return centred.T @ centred / (len(features) - 1)
+    covariance: Tensor = centred.T @ centred / (len(features) - 1)
+    return covariance
 
 
 def _root(matrix: Tensor) -> Tensor:

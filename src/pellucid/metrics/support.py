@@ -47,7 +47,7 @@ def support(real: Tensor, fake: Tensor, *, neighbours: int = NEIGHBOURS) -> Supp
     reach, fake_reach = radii(real, neighbours), radii(fake, neighbours)
     inside = torch.zeros(len(fake), dtype=torch.int64, device=real.device)
     covered, recalled = 0, 0
-    for rows, reaches in zip(real.split(_ROWS), reach.split(_ROWS), strict=True):
+    for rows, reaches in zip(torch.split(real, _ROWS), torch.split(reach, _ROWS), strict=True):
         distances = _distances(rows, fake)
         within = distances <= reaches[:, None]
         inside += within.sum(0)
@@ -64,13 +64,15 @@ def support(real: Tensor, fake: Tensor, *, neighbours: int = NEIGHBOURS) -> Supp
 def radii(samples: Tensor, neighbours: int) -> Tensor:
     """(n,): how far each sample's k-th nearest other one is."""
     return torch.cat(
-        [_distances(rows, samples).kthvalue(neighbours + 1).values for rows in samples.split(_ROWS)]
+        [_distances(rows, samples).kthvalue(neighbours + 1).values for rows in torch.split(samples, _ROWS)]
     )
 
 
 def nearest(samples: Tensor, among: Tensor) -> Tensor:
     """(n,) int64: which of `among` (m, d) is nearest to each of `samples` (n, d)."""
-    return torch.cat([_distances(rows.float(), among.float()).argmin(1) for rows in samples.split(_ROWS)])
+    return torch.cat(
+        [_distances(rows.float(), among.float()).argmin(1) for rows in torch.split(samples, _ROWS)]
+    )
 
 
 def _distances(one: Tensor, other: Tensor) -> Tensor:

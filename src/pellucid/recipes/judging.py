@@ -63,7 +63,7 @@ def judge_run(path: Path, by: OpenedNetwork, *, samples: int = 2000, split: str 
     judge = by_network(by.model, layer, f"{by.name}, layer {layer}", expected, stored)
     real, made, said = list[Tensor](), list[Tensor](), list[Tensor]()
     with evaluation_mode(model), evaluation_mode(by.model), torch.inference_mode():
-        for indices in torch.arange(min(samples, len(source))).split(_AT_ONCE):
+        for indices in torch.split(torch.arange(min(samples, len(source))), _AT_ONCE):
             batch = normalise(source.fetch(indices), stored)
             fake = _made(task, model, batch)
             real.append(judge.features(batch.inputs))

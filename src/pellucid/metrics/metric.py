@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, Self
-
-from torch import Tensor
+from typing import Any, Protocol, Self
 
 from pellucid.types.batch import Batch
 
@@ -17,7 +15,7 @@ class Metric(Protocol):
     `merge`.
     """
 
-    def update(self, output: Tensor, batch: Batch) -> None: ...
+    def update(self, output: Any, batch: Batch) -> None: ...
 
     def merge(self, other: Self) -> None: ...
 

@@ -74,6 +74,8 @@ _SEGMENTATION = {
 _GENERATIVE = {
     "gan": {
         "gan": "dense generator and critic for pictures (Goodfellow 2014)",
+    },
+    "gan_points": {
         "gan-points": "dense generator and critic for points of the plane, 68 thousand parameters",
         "gan-points-spectral": "the same with spectral norm in the critic",
     },

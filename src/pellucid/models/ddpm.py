@@ -21,7 +21,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pellucid.models.shapes import picture_shape
-from pellucid.types.errors import InputError
 
 _GROUPS = 8
 
@@ -101,9 +100,8 @@ def _begin_at_zero(layer: nn.Conv2d) -> None:
 
 
 def _build(*, inputs: tuple[int, ...], outputs: int, width: int) -> Ddpm:
+    """`outputs` says nothing: the noise has the channels of the picture."""
     channels, _, _ = picture_shape(inputs, smallest=8)
-    if outputs not in (1, channels):
-        raise InputError(f"ddpm gives as many channels as it takes, {channels}; got {outputs} outputs")
     return Ddpm(channels=channels, width=width)
 
 

@@ -4,7 +4,7 @@ Goodfellow et al., "Generative adversarial nets", NIPS 2014 (arXiv:1406.2661). W
 are told which: Mirza & Osindero, "Conditional generative adversarial nets", 2014 (arXiv:1411.1784), whose
 concatenation of a one-hot code is used for dense and convolutional networks alike.
 
-Here are the container, which every GAN of Pellucid is, and the dense networks. Where we deviate: the critic's
+Here are the container, which every GAN of Pellucid is, and dense networks for pictures. Where we deviate: the critic's
 units are leaky rectifiers, not maxout, its output is a logit or score, and the generator ends in tanh, for
 pictures that are normalised to [-1, 1].
 
@@ -15,16 +15,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
 from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from pellucid.models.shapes import picture_shape
-from pellucid.types.errors import InputError
 
 SLOPE = 0.2  # of the leaky rectifiers
 
@@ -101,34 +98,6 @@ def dense(sizes: Sequence[int], *, linear: Callable[[int, int], nn.Module] = nn.
     return nn.Sequential(*layers)
 
 
-def spectral_linear(inputs: int, outputs: int) -> nn.Module:
-    """A dense layer whose weights are divided by their greatest singular value: Miyato et al., "Spectral
-    normalization for generative adversarial networks", ICLR 2018 (arXiv:1802.05957), torch's own.
-    """
-    return spectral_norm(nn.Linear(inputs, outputs))
-
-
-def _of_points(
-    *,
-    inputs: tuple[int, ...],
-    outputs: int,
-    latent: int = 8,
-    units: int = 128,
-    linear: Callable[[int, int], nn.Module] = nn.Linear,
-) -> Gan:
-    if len(inputs) != 1:
-        raise InputError(
-            f"gan-points makes points, tables of numbers; these are {inputs}: take 'gan' or 'dcgan'"
-        )
-    classes = conditions(outputs)
-    return Gan(
-        generator=dense([latent + classes, units, units, units, *inputs]),
-        critic=dense([inputs[0] + classes, units, units, units, 1], linear=linear),
-        latent=latent,
-        classes=classes,
-    )
-
-
 def _of_pictures(*, inputs: tuple[int, ...], outputs: int, latent: int = 100) -> Gan:
     picture_shape(inputs)
     classes, numbers = conditions(outputs), math.prod(inputs)
@@ -145,6 +114,4 @@ def _of_pictures(*, inputs: tuple[int, ...], outputs: int, latent: int = 100) ->
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {
     "gan": _of_pictures,
-    "gan-points": _of_points,
-    "gan-points-spectral": partial(_of_points, linear=spectral_linear),
 }

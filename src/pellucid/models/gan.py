@@ -4,9 +4,9 @@ Goodfellow et al., "Generative adversarial nets", NIPS 2014 (arXiv:1406.2661). W
 are told which: Mirza & Osindero, "Conditional generative adversarial nets", 2014 (arXiv:1411.1784), whose
 concatenation of a one-hot code is used for dense and convolutional networks alike.
 
-Here are the container, which every GAN of Pellucid is, and dense networks for pictures. Where we deviate: the critic's
-units are leaky rectifiers, not maxout, its output is a logit or score, and the generator ends in tanh, for
-pictures that are normalised to [-1, 1].
+Here are the container, which every GAN of Pellucid is, and dense networks for pictures. Where we deviate: the
+critic's units are leaky rectifiers, not maxout, its output is a logit or score, and the generator ends in
+tanh, for pictures that are normalised to [-1, 1].
 
 b batch · z numbers of a latent code · k classes, 0 where nothing is said of them · f numbers of a sample
 """

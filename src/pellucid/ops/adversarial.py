@@ -1,8 +1,7 @@
 """What the two players of a GAN minimise. Scores are (b,) float32: the higher, the more real a sample looks.
 
 - "non-saturating" and "minimax": Goodfellow et al., "Generative adversarial nets", NIPS 2014, eq. 1 and §3.
-- "least-squares": Mao et al., "Least squares generative adversarial networks", ICCV 2017, with a = 0, b = c =
-  1.
+- "least-squares": Mao et al., "Least squares generative adversarial networks", ICCV 2017; a = 0, b = c = 1.
 - "hinge": Lim & Ye, "Geometric GAN", 2017 (arXiv:1705.02894).
 - "wasserstein": Arjovsky, Chintala & Bottou, "Wasserstein GAN", ICML 2017 (arXiv:1701.07875), eq. 2.
 """

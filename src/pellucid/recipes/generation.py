@@ -1,6 +1,6 @@
 """Recipes that make samples: GANs on points, digits and shapes, and a small diffusion network.
 
-Costs are in seconds of one processor core. What says so is not measured yet.
+Costs are in seconds of one processor core; what is not measured yet says so.
 """
 
 from __future__ import annotations
@@ -15,18 +15,20 @@ from pellucid.training.settings import OptimSettings, RecorderSettings, Schedule
 
 _PLAIN = GenerationSettings()
 _WGAN_GP = GenerationSettings(loss="wasserstein", constraint="penalty", critic_steps=5)
+_POINTS_GP = replace(_WGAN_GP, penalty=1.0, critic_steps=1)
 _ADAM = OptimSettings("adam", lr=2e-4, beta1=0.5)  # Radford et al., §4
 _WATCHED = RecorderSettings(probes=64)
 
 
-def _points(name: str, data: str, task: GenerationSettings, epochs: int) -> Recipe:
+def _points(name: str, data: str, task: GenerationSettings) -> Recipe:
+    """3,000 steps of both players, the critic four times as fast, as in the study of GANs."""
     return Recipe(
         name,
         model=ModelSettings("gan-points"),
         data=DataSettings(name=data),
-        task=task,
+        task=replace(task, critic_lr=4e-3),
         training=Settings(
-            epochs=epochs,
+            epochs=96,
             batch_size=256,
             evaluate_every=8,
             optim=OptimSettings("adam", lr=1e-3, beta1=0.5, beta2=0.9),
@@ -37,29 +39,28 @@ def _points(name: str, data: str, task: GenerationSettings, epochs: int) -> Reci
 
 
 def gaussians_gan() -> Recipe:
-    """The original GAN on eight Gaussians: `pellucid train gaussians-gan`. 2,000 steps, about 20 s; how many
-    of the parts it covers depends on the seed: `pellucid study gan`.
+    """The original GAN on eight Gaussians: `pellucid train gaussians-gan`. About 25 s of a busy core; of one
+    seed it is seen that 6 of the 8 are covered after 1,500 steps. Over seeds: `pellucid study gan`.
     """
-    return _points("gaussians-gan", "gaussians8", _PLAIN, 64)
+    return _points("gaussians-gan", "gaussians8", _PLAIN)
 
 
 def gaussians_wgan_gp() -> Recipe:
-    """WGAN with gradient penalty on the same: `pellucid train gaussians-wgan-gp`. 2,000 steps of the
-    generator and 10,000 of the critic, about 100 s.
+    """WGAN with gradient penalty on the same: `pellucid train gaussians-wgan-gp`. About 35 s of a busy core; of
+    one seed it is seen that all 8 are covered and 84 % of the samples are good. Over seeds: `pellucid study
+    gan`.
     """
-    return _points("gaussians-wgan-gp", "gaussians8", replace(_WGAN_GP, penalty=1.0), 320)
+    return _points("gaussians-wgan-gp", "gaussians8", _POINTS_GP)
 
 
 def rings_gan() -> Recipe:
-    """The original GAN on two rings: `pellucid train rings-gan`. About 20 s; figures not measured yet."""
-    return _points("rings-gan", "rings", _PLAIN, 64)
+    """The original GAN on two rings: `pellucid train rings-gan`. Figures not measured yet."""
+    return _points("rings-gan", "rings", _PLAIN)
 
 
 def rings_wgan_gp() -> Recipe:
-    """WGAN with gradient penalty on the same: `pellucid train rings-wgan-gp`. About 100 s; figures not
-    measured yet.
-    """
-    return _points("rings-wgan-gp", "rings", replace(_WGAN_GP, penalty=1.0), 320)
+    """WGAN with gradient penalty on the same: `pellucid train rings-wgan-gp`. Figures not measured yet."""
+    return _points("rings-wgan-gp", "rings", _POINTS_GP)
 
 
 def _pictures(

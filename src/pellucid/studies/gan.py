@@ -1,7 +1,7 @@
 """Which GANs cover all of a distribution that has eight parts, and which forget some.
 
-Every kind is trained with the same dense networks, learning rates, batches and number of generator steps,
-from several seeds. Metz et al., "Unrolled generative adversarial networks", ICLR 2017, §3.1, showed on eight
+Every kind is trained with the same dense networks, learning rates, batches and number of steps, from
+several seeds. Metz et al., "Unrolled generative adversarial networks", ICLR 2017, §3.1, showed on eight
 Gaussians how the original GAN goes from part to part; Gulrajani et al., arXiv:1704.00028, §2.3, how a
 gradient penalty cures it.
 

@@ -40,4 +40,5 @@ def _covariance(features: Tensor) -> Tensor:
 def _root(matrix: Tensor) -> Tensor:
     """The root of a symmetric matrix without negative eigenvalues, but for rounding."""
     values, vectors = torch.linalg.eigh(matrix)
-    return (vectors * values.clamp_min(0).sqrt()) @ vectors.T
+    root: Tensor = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
+    return root

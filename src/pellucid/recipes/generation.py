@@ -47,8 +47,7 @@ def gaussians_gan() -> Recipe:
 
 def gaussians_wgan_gp() -> Recipe:
     """WGAN with gradient penalty on the same: `pellucid train gaussians-wgan-gp`. About 35 s of a busy core;
-    of one seed it is seen that all 8 are covered and 84 % of the samples are good. Over seeds: `pellucid study
-    gan`.
+    of one seed it is seen that all 8 are covered and 84 % of the samples are good.
     """
     return _points("gaussians-wgan-gp", "gaussians8", _POINTS_GP)
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 from pellucid.data.augment import Augmentation
 from pellucid.types.errors import InputError
+from pellucid.types.optim import Optimiser as Optimiser
 from pellucid.types.optim import OptimSettings as OptimSettings
 from pellucid.types.optim import check
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pellucid.models import AUTOENCODERS, MODELS, PICTURES, SEGMENTATION
+from pellucid.models import AUTOENCODERS, GENERATIVE, MODELS, PICTURES, SEGMENTATION
 from pellucid.models.naming import build_model
 
-NAMES = [name for name in MODELS if name not in SEGMENTATION | PICTURES | AUTOENCODERS]
+NAMES = [name for name in MODELS if name not in SEGMENTATION | PICTURES | AUTOENCODERS | GENERATIVE]
 DENSE = {"perceptron", "mlp", "mlp-deep"}
 # The sides of the smallest pictures for the few networks that do not take 32 × 32.
 SIDES = {

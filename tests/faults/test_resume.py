@@ -137,3 +137,18 @@ def test_kills_change_no_bit_of_a_segmentation(tmp_path, monkeypatch):
     seconds = finish(*arguments, "--out", "whole")
     kill_and_resume(tmp_path / "killed", arguments, kills=3, longest=seconds / 10)
     assert_same(tmp_path / "whole", tmp_path / "killed")
+
+
+@pytest.mark.timeout(240)
+def test_kills_change_no_bit_of_two_players(tmp_path, monkeypatch):
+    """Both players' codes and the points of the penalty are drawn anew from (seed, step), and the step says
+    whose turn it is.
+    """
+    monkeypatch.chdir(tmp_path)
+    arguments = """
+        gaussians-wgan-gp --epochs 8 --batch-size 500 --save-every 0 --evaluate-every 4 --hardware.threads 1
+        --task.critic-steps 3 --task.conditional --recorder.probes 2
+    """.split()
+    seconds = finish(*arguments, "--out", "whole")
+    kill_and_resume(tmp_path / "killed", arguments, kills=3, longest=seconds / 10)
+    assert_same(tmp_path / "whole", tmp_path / "killed")

@@ -24,6 +24,7 @@ COMMANDS = {
     "embed": ("RUN|RECIPE|MODEL [LAYER] [--data PATH]", "what a layer says of a data set, as a map"),
     "latent": ("RUN|RECIPE [--weights FILE] [--data PATH]", "an autoencoder's space of codes, as a page"),
     "similarity": ("RUN|MODEL [RUN|MODEL] [--data PATH]", "how alike layers and networks see a data set"),
+    "judge": ("RUN --by RUN|MODEL [--weights FILE]", "what a trained generator is worth, by a classifier"),
     "export": ("RUN|MODEL [--format FORMAT] [--weights FILE]", "a network for other programs: ONNX and more"),
     "study": ("NAME [--out FILE]", "a question answered by running networks side by side"),
     "health": ("RUN", "what is wrong inside a trained network: gradients, dead units, saturation"),

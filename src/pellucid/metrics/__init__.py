@@ -23,6 +23,11 @@ METRICS: Registry[type[Metric]] = Registry(
         },
         "confusion": {"confusion": "confusion matrix; precision, recall and F1 of each class and on average"},
         "curves": {"curves": "ROC and precision–recall curves, the areas under them, mean average precision"},
+        "diffusion": {"noise-error": "how well the noise in pictures is found, by how much of it there is"},
+        "generated": {
+            "sample-quality": "FID, precision, recall, density and coverage in named features",
+            "duel": "how a GAN's critic stands: score gap, slope, the distance that it shows",
+        },
         "loss": {"loss": "the mean of the training loss over a split"},
         "multilabel": {"multi-label": "label and subset accuracy, F1 where a sample has several labels"},
         "perceptual": {"perceptual": "content, style and variation as a fixed network sees them"},

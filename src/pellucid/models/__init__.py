@@ -97,6 +97,29 @@ _AUTOENCODERS = {
     },
 }
 
+# Pictures or points that are made, not judged.
+_GENERATIVE = {
+    "gan": {
+        "gan": "dense generator and critic for pictures (Goodfellow 2014)",
+    },
+    "gan_points": {
+        "gan-points": "dense generator and critic for points of the plane, 68 thousand parameters",
+        "gan-points-spectral": "the same with spectral norm in the critic",
+    },
+    "dcgan": {
+        "dcgan": "convolutional generator and critic, 3.6 and 2.8 million parameters at 64 × 64 pixels",
+        "dcgan-32": "the same with half the channels",
+        "dcgan-plain": "DCGAN without norms in its critic, for a gradient penalty",
+        "dcgan-plain-32": "the same with half the channels",
+        "dcgan-spectral": "DCGAN with spectral norm in its critic",
+        "dcgan-spectral-32": "the same with half the channels",
+    },
+    "ddpm": {
+        "ddpm": "a small U-Net that finds the noise in pictures and is told how much there is, 2.8 million",
+        "ddpm-32": "the same with half the channels, 0.69 million parameters",
+    },
+}
+
 MODELS: Registry[Callable[..., nn.Module]] = Registry(
     "model",
     package=__name__,
@@ -200,13 +223,14 @@ MODELS: Registry[Callable[..., nn.Module]] = Registry(
         **_SEGMENTATION,
         **_PICTURES,
         **_AUTOENCODERS,
+        **_GENERATIVE,
     },
 )
 
 SEGMENTATION = frozenset(name for names in _SEGMENTATION.values() for name in names)
 """The names of `MODELS` whose networks take (b, c, h, w) and give (b, k, h, w), a number for each class and
-pixel, in training also a tuple of that and what auxiliary classifiers say; all others but those of `PICTURES`
-and `AUTOENCODERS` give (b, k)."""
+pixel, in training also a tuple of that and what auxiliary classifiers say; all others but those of `PICTURES`,
+`AUTOENCODERS` and `GENERATIVE` give (b, k)."""
 
 PICTURES = frozenset(name for names in _PICTURES.values() for name in names)
 """Those whose networks give pictures (b, k, h, w) in [0, 1]."""
@@ -219,3 +243,6 @@ CONDITIONAL = frozenset({"vae-conditional"})
 """Those that are told a class beside the picture: they are built with `conditions`, how many classes there
 are.
 """
+
+GENERATIVE = frozenset(name for names in _GENERATIVE.values() for name in names)
+"""The names of `MODELS` whose networks make samples of noise; tasks of their own know how to call them."""

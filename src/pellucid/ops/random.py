@@ -8,6 +8,7 @@ Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014), on int64 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -68,3 +69,10 @@ def uniform(key: Tensor, count: int) -> Tensor:
     """`count` float32 numbers in [0, 1) for every key: (…,) int64 → (…, count)."""
     draws = torch.arange(1, count + 1, device=key.device) * _GOLDEN
     return _shift_right(_mix(key[..., None] + draws), 40).to(torch.float32) / (1 << 24)
+
+
+def normal(key: Tensor, count: int) -> Tensor:
+    """`count` standard normal float32 numbers for every key, by Box & Muller: (…,) int64 → (…, count)."""
+    pairs = uniform(key, 2 * count)
+    radius = (-2 * torch.log1p(-pairs[..., :count])).sqrt()
+    return radius * torch.cos(2 * math.pi * pairs[..., count:])

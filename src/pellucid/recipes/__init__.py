@@ -33,6 +33,18 @@ RECIPES: Registry[Callable[[], Recipe]] = Registry(
             "mnist-cvae": "the same, told the digit",
             "shapes-vae": "a convolutional variational autoencoder on the generated shapes",
         },
+        "generation": {
+            "gaussians-gan": "the original GAN on eight Gaussians, of which it forgets some",
+            "gaussians-wgan-gp": "WGAN with gradient penalty on the same",
+            "rings-gan": "the original GAN on two rings",
+            "rings-wgan-gp": "WGAN with gradient penalty on the same",
+            "mnist-gan": "the original GAN, dense, on MNIST",
+            "mnist-dcgan": "DCGAN on MNIST",
+            "mnist-wgan": "WGAN with clipped weights on MNIST",
+            "mnist-wgan-gp": "WGAN with gradient penalty on MNIST",
+            "mnist-ddpm": "a small diffusion network on MNIST",
+            "shapes-dcgan": "DCGAN on the generated shapes",
+        },
         "cifar": {
             "cifar-resnet20": "the 20-layer ResNet of He et al. on CIFAR-10",
             "cifar-resnet32": "the same with 32 layers",

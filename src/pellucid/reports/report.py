@@ -137,17 +137,9 @@ def _training_curves(
     run: RunFolder, evaluations: Sequence[Mapping[str, Any]], primary: tuple[str, bool]
 ) -> list[Content]:
     steps = run.log.read("step")
-    epochs = [line["epoch"] for line in steps]
     at = [line["epoch"] for line in evaluations]
     name, higher = primary
-    losses = [
-        Curve(
-            epochs,
-            [line["losses"].get(loss, np.nan) for line in steps],
-            part=loss if loss != "loss" else "train",
-        )
-        for loss in (steps[-1]["losses"] if steps else {})
-    ]
+    losses = _by_name(steps, "losses")
     if all("loss" in line["metrics"] for line in evaluations):
         losses.append(
             Curve(at, [line["metrics"]["loss"] for line in evaluations], part=evaluations[-1]["split"])
@@ -158,7 +150,22 @@ def _training_curves(
     if not losses:
         return [metric]
     rate = learning_rate([line["step"] for line in steps], [line["lr"] for line in steps])
-    return [beside(over_training("Loss", losses, smooth=9), metric), rate]
+    shown: list[Content] = [beside(over_training("Loss", losses, smooth=9), metric)]
+    norms = _by_name(steps, "gradient_norms")
+    if len(norms) > 1:  # players, whose balance it shows
+        shown.append(over_training("Norm of the gradient", norms, scale="log", smooth=9))
+    return [*shown, rate]
+
+
+def _by_name(steps: Sequence[Mapping[str, Any]], kind: str) -> list[Curve]:
+    """One curve for each of the logged values of a `kind`, over the steps that have it."""
+    names = dict.fromkeys(name for line in steps for name in line[kind])
+    curves = []
+    for name in names:
+        lines = [line for line in steps if name in line[kind]]
+        at, values = [line["epoch"] for line in lines], [line[kind][name] for line in lines]
+        curves.append(Curve(at, values, part="train" if name == "loss" else name))
+    return curves
 
 
 def _learned(recordings: Sequence[Recording], probes: Probes | None) -> list[Section]:

@@ -26,6 +26,9 @@ STUDIES: Registry[type[Study]] = Registry(
         "faithfulness": {
             "faithfulness": "which explanations are true of a network, over a data set, beside random maps",
         },
+        "gan": {
+            "gan": "which GANs cover all of eight Gaussians, and which forget some, over several seeds",
+        },
         "initialisation": {
             "initialisation": "how far signals and gradients come, by how weights begin and by activation",
         },

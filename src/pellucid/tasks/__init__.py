@@ -18,6 +18,8 @@ TASKS: Registry[type[TaskSettings]] = Registry(
         "segmentation": {"segmentation": "a class for every pixel of a picture"},
         "stylisation": {"stylisation": "any picture painted in one style, as a fixed network judges it"},
         "autoencoding": {"autoencoding": "a picture itself, through a code: autoencoders of every kind"},
+        "diffusion": {"diffusion": "pictures made of noise, step by step, by who can tell noise in pictures"},
+        "generation": {"generation": "samples made of noise, by two players: GANs of every kind"},
         "regression": {"regression": "one number for each sample, in the unit of the data"},
     },
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pellucid.metrics.metric import Metric
 from pellucid.types.batch import Batch
 from pellucid.types.data_info import DataInfo
 from pellucid.types.evaluation import Evaluation
+from pellucid.types.optim import OptimSettings
 from pellucid.types.recording import Probes, Recording
 from pellucid.types.records import Record
 from pellucid.views.page import Section
@@ -23,19 +25,35 @@ Losses = Mapping[str, Tensor]
 Pictures = Mapping[int, NDArray[np.uint8]]
 
 
+def _as_the_run(settings: OptimSettings) -> OptimSettings:
+    return settings
+
+
+def _nothing(recording: Recording) -> Mapping[str, str]:
+    return {}
+
+
 @dataclass(frozen=True)
 class Objective:
-    """One player of the training: what it minimises, with which parameters, and how often it steps.
+    """One player of the training: what it minimises, with which parameters, how it steps, and how often.
 
     `loss(model, batch)` returns named scalars, already weighted and averaged over the batch; their sum is
     minimised over the parameters of `players(model)`, the modules this objective trains. It steps on every
     `every`-th step of the loop. A classifier has one objective; a GAN has two.
+
+    `optim` makes its optimiser's settings from the run's. After each of its steps, `project` puts its
+    parameters back to where they may be. It is stopped as diverged where its loss goes beyond ±`limit`.
+    `watch` says what is wrong with it, as a recording shows that: words by the trouble's name.
     """
 
     name: str
     loss: Callable[[nn.Module, Batch], Losses]
     players: Callable[[nn.Module], Sequence[nn.Module]] = lambda model: [model]
     every: int = 1
+    optim: Callable[[OptimSettings], OptimSettings] = _as_the_run
+    project: Callable[[nn.Module], None] | None = None
+    limit: float = math.inf
+    watch: Callable[[Recording], Mapping[str, str]] = _nothing
 
 
 class Task(Protocol):
@@ -63,8 +81,8 @@ class Task(Protocol):
         ...
 
     def exhibits(self, output: Any, batch: Batch) -> Mapping[str, Tensor]:
-        """(b, h, w) uint8 by name: what is kept beside the pictures of a few samples, those of `telling` and
-        the recorder's. Label maps for segmentation; nothing where `probe` says it all.
+        """(b, h, w) or (b, h, w, 3) uint8 by name: what is kept beside the pictures of a few samples, those
+        of `telling` and the recorder's. Label maps for segmentation; nothing where `probe` says it all.
         """
         ...
 

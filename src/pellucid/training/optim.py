@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from pellucid.training.settings import OptimSettings
 from pellucid.types.errors import InputError
+from pellucid.types.optim import OptimSettings
 
 _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 
@@ -35,7 +35,7 @@ def build_optimisers(
         hidden, decayed = split_for_muon(modules, decayed)
         if not hidden:
             raise InputError("muon steps hidden layers, and this network has none to train; use adamw")
-    lr, momentum, betas, rates = settings.lr, settings.momentum, (0.9, settings.beta2), rates or {}
+    lr, momentum, betas, rates = settings.lr, settings.momentum, (settings.beta1, settings.beta2), rates or {}
     groups = [*_by_rate(decayed, settings.weight_decay, lr, rates), *_by_rate(spared, 0.0, lr, rates)]
     fused = _fused([*decayed, *spared])
     match settings.name:
@@ -79,7 +79,8 @@ def set_rate(optimiser: Optimizer, lr: float) -> None:
 
 
 def _adamw(groups: list[Group], settings: OptimSettings) -> Optimizer:
-    return torch.optim.AdamW(groups, settings.lr, (0.9, settings.beta2), fused=_fused(groups[0]["params"]))
+    betas = (settings.beta1, settings.beta2)
+    return torch.optim.AdamW(groups, settings.lr, betas, fused=_fused(groups[0]["params"]))
 
 
 def _fused(parameters: Iterable[Tensor]) -> bool:

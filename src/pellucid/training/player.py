@@ -70,7 +70,9 @@ class Player:
         self._others = [p for p in model.parameters() if p.requires_grad and p not in mine]
         if not self.parameters:
             raise InputError(f"nothing to train for {objective.name}: no parameter of the network is free")
-        self.optimisers = build_optimisers(modules, settings.optim, rates)
+        own = objective.optim(settings.optim)
+        self.optimisers = build_optimisers(modules, own, rates)
+        self._rate = own.lr / settings.optim.lr
         self._buffers = list(model.buffers())
         self._kept = [buffer.clone() for buffer in self._buffers]
         self._loss: nn.Module = _Loss(model, objective)
@@ -79,7 +81,8 @@ class Player:
                 self._loss = DistributedDataParallel(self._loss)
 
     def step(self, batch: Batch, count: int, lr: float) -> Taken:
-        """One step on this process's share `batch` of a batch of `count` samples, at learning rate `lr`.
+        """One step on this process's share `batch` of a batch of `count` samples, where `lr` is the run's
+        learning rate.
 
         Raises `NonFiniteError` before touching the weights.
         """
@@ -91,15 +94,18 @@ class Player:
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         norm = _whole(get_total_norm(gradients))
         loss = self.processes.mean(torch.stack([*losses.values()]).sum().float())
-        value = float(norm + 0 * loss)  # one look at the device for both
+        beyond = loss.abs() > self.objective.limit
+        value = float(torch.where(beyond, torch.inf, norm + 0 * loss))  # one look at the device for all
         if not value < float("inf"):
             self._forget_forward()
             raise NonFiniteError
         if self._settings.clip_norm:
             clip_grads_with_norm_(self.parameters, self._settings.clip_norm, norm)
         for optimiser in self.optimisers:
-            set_rate(optimiser, lr)
+            set_rate(optimiser, lr * self._rate)
             optimiser.step()
+        if self.objective.project is not None:
+            self.objective.project(self._model)
         return Taken(losses, value)
 
     @torch.no_grad()
@@ -110,15 +116,22 @@ class Player:
 
     def first_nonfinite(self, batch: Batch) -> str | None:
         """Which layer makes the loss or the gradient of `batch` NaN or infinite, found by running it once
-        more.
+        more, or that the loss is beyond its limit.
         """
+        losses: Losses = {}
 
         def run() -> Tensor:
+            nonlocal losses
             with self.execution.autocast():
-                return torch.stack([*self.objective.loss(self._model, batch).values()]).sum()
+                losses = self.objective.loss(self._model, batch)
+                return torch.stack([*losses.values()]).sum()
 
         with self._turn():
-            return first_nonfinite(self._model, run)
+            found = first_nonfinite(self._model, run)
+        total, limit = sum(float(loss.detach()) for loss in losses.values()), self.objective.limit
+        if found is None and abs(total) > limit:
+            return f"the {self.objective.name} runs away: its loss is {total:.3g}, beyond ±{limit:g}"
+        return found
 
     def _backward(self, batch: Batch, weight: float) -> dict[str, Tensor]:
         """Gradients of the summed losses, in `accumulate` parts, and the losses."""

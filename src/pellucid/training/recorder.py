@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from pellucid.inspection.health import Watch
 from pellucid.inspection.layout import layouts_in
@@ -17,6 +18,7 @@ from pellucid.types.batch import Batch
 from pellucid.types.recording import Probes, Recording
 
 _WITH_MAPS = 3  # probe pictures whose feature maps are kept; predictions are kept of all
+_EXHIBITS = 1 << 18  # bytes of each kind of exhibit that are kept, of three probes in any case
 
 
 class Recorder:
@@ -30,6 +32,7 @@ class Recorder:
         self.on = settings.probes > 0 and session.processes.first and not session.state.sharded
         self._steps = log_spaced(session.total_steps, settings.per_decade)
         self._watch = Watch()
+        self._recent = self._told = frozenset[tuple[str, str]]()
         if self.on:
             count = len(session.data.splits[session.feed.watched])
             indices = torch.linspace(0, count - 1, min(settings.probes, count)).round().long()
@@ -68,12 +71,27 @@ class Recorder:
             filters=seen.filters,
             maps={name: values[:_WITH_MAPS] for name, values in seen.maps.items()},
             predictions=session.task.probe(seen.output, self._probes).float().cpu().numpy(),
-            exhibits={name: maps[:_WITH_MAPS].cpu().numpy() for name, maps in exhibits.items()},
+            exhibits={name: _few(maps).cpu().numpy() for name, maps in exhibits.items()},
         )
 
     def troubles(self, recording: Recording) -> list[str]:
-        """What is found to be wrong for the first time, with what usually helps."""
-        return [f"from step {found.step:,}: {found}" for found in self._watch.new(recording)]
+        """What is found to be wrong at two recorded steps in a row, for the first time, with what usually
+        helps.
+        """
+        told = [f"from step {found.step:,}: {found}" for found in self._watch.new(recording)]
+        found = {
+            (objective.name, trouble): words
+            for objective in self._session.task.objectives()
+            for trouble, words in objective.watch(recording).items()
+        }
+        new = {key: words for key, words in found.items() if key in self._recent - self._told}
+        self._recent, self._told = frozenset(found), self._told | new.keys()
+        return [*told, *(f"at step {recording.step:,}: {words}" for words in new.values())]
+
+
+def _few(maps: Tensor) -> Tensor:
+    """Those of the first probes, as many as may be kept."""
+    return maps[: max(_WITH_MAPS, _EXHIBITS // max(1, maps[:1].numel()))]
 
 
 def log_spaced(total: int, per_decade: int) -> frozenset[int]:

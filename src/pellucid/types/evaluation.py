@@ -15,7 +15,8 @@ class Evaluation:
     of each: probabilities for classification. `targets` (n,) or (n, numbers) are the truth where the task's
     targets are one such tensor, else empty (0,): whole label maps would fill the memory.
 
-    `exhibits` are the task's, (h, w) uint8 by name, of the few samples that a report shows, by index.
+    `exhibits` are the task's, (h, w) or (h, w, 3) uint8 by name, of the few samples that a
+    report shows, by index.
     """
 
     split: str

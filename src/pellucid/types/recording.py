@@ -53,8 +53,8 @@ class Recording:
 
     `maps` has, for some layers, float16 feature maps (probe, channel, h, w) of the first channels, for the
     first few probes. `predictions` (p, outputs) is what the network says of every probe: probabilities for
-    classification, values otherwise. `exhibits` has the task's, (probe, h, w) uint8 by name, of the first few
-    probes.
+    classification, values otherwise. `exhibits` has the task's, (probe, h, w) or (probe, h, w,
+    3) uint8 by name, of the first few probes.
     """
 
     step: int

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from pellucid.cli.arguments import parse
-from pellucid.cli.train import with_data
+from pellucid.data.opening import data_at
 from pellucid.data.settings import DataSettings
 from pellucid.recipes.coder import open_coder, open_like
 from pellucid.recipes.general import find_recipe
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
     wished = Tour(call.walk, call.numbers, call.classes, call.method, call.seed)
     sections = tour(space, wished)
     if call.anomalies:
-        others = open_like(coder, with_data(DataSettings(), call.anomalies))
+        others = open_like(coder, data_at(DataSettings(), call.anomalies))
         found = anomalies(space, Space.of(coder, others, split="test", most=call.most))
         sections.append(found.section())
         print(f"anomalies: {others.info.name}, area under the ROC {found.roc.area:.4f}")
@@ -78,5 +78,5 @@ def _data(call: Call) -> DataSettings | None:
     if not call.data:
         return None
     if (Path(call.what) / "run.json").exists():
-        return with_data(DataSettings(), call.data)
-    return with_data(find_recipe(call.what).data, call.data)
+        return data_at(DataSettings(), call.data)
+    return data_at(find_recipe(call.what).data, call.data)

@@ -229,8 +229,8 @@ MODELS: Registry[Callable[..., nn.Module]] = Registry(
 
 SEGMENTATION = frozenset(name for names in _SEGMENTATION.values() for name in names)
 """The names of `MODELS` whose networks take (b, c, h, w) and give (b, k, h, w), a number for each class and
-pixel, in training also a tuple of that and what auxiliary classifiers say; all others but those of `PICTURES`,
-`AUTOENCODERS` and `GENERATIVE` give (b, k)."""
+pixel, in training also a tuple of that and what auxiliary classifiers say; all others but those of
+`PICTURES`, `AUTOENCODERS` and `GENERATIVE` give (b, k)."""
 
 PICTURES = frozenset(name for names in _PICTURES.values() for name in names)
 """Those whose networks give pictures (b, k, h, w) in [0, 1]."""

@@ -139,8 +139,8 @@ def _read(paths: Sequence[Path], preprocessing: Preprocessing) -> Tensor:
         if picture.shape != pictures[0].shape:
             sizes = [" × ".join(map(str, each.shape[-2:])) for each in (picture, pictures[0])]
             raise InputError(
-                f"{path} has {sizes[0]} pixels and {paths[0]} {sizes[1]}; this network takes pictures as they "
-                "are, so explain those of one size at a time"
+                f"{path} has {sizes[0]} pixels and {paths[0]} {sizes[1]}; this network takes pictures as "
+                "they are, so explain those of one size at a time"
             )
     return torch.stack(pictures)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from pellucid.recipes.experiment import open_run
+from pellucid.studio.mask_schemas import MaskResultsInfo
 from pellucid.studio.masks import masks_info, picture_figure
 from pellucid.studio.results import data_of
 from pellucid.studio.routes.house import Shared
-from pellucid.studio.schemas import FigureInfo, MaskResultsInfo
+from pellucid.studio.schemas import FigureInfo
 from pellucid.views.html import fragment
 
 router = APIRouter()

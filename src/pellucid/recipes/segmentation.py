@@ -114,8 +114,8 @@ def membrane_unet() -> Recipe:
     """U-Net on the neuronal membranes of ISBI 2012, bent elastically: `pellucid train membrane-unet --data
     isbi2012_membrane`.
 
-    With 8 channels in its first block, a Dice of 0.799 for the membrane and 0.948 for the interior on 5 slices
-    held back, on which the best weights were chosen too; four and a half minutes of one processor core.
+    With 8 channels in its first block, a Dice of 0.799 for the membrane and 0.948 for the interior on 5
+    slices held back, on which the best weights were chosen too; four and a half minutes of one processor core.
     Without the bending (`--augment.elastic 0`) 0.799 and 0.948 as well, from the same seed: turned, mirrored
     and cut out at random, 25 slices are not helped by it here.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import io
 import json
@@ -108,7 +109,10 @@ def test_every_network(
             x = torch.randn(batch, 3, size, size)
             expected = model.eval()(x)
             assert expected.std() > 0
-            assert (RUN[format](path, x) - expected).abs().max() <= TOLERANCE * expected.abs().max()
+            # Statistics of few samples may divide by next to nothing, and then rounding alone does more.
+            rounding = (expected - copy.deepcopy(model).double()(x.double())).abs().max()
+            allowed = max(TOLERANCE * expected.abs().max(), 3 * rounding)
+            assert (RUN[format](path, x) - expected).abs().max() <= allowed
 
 
 def test_onnx_says_what_is_needed_to_use_it(tmp_path: Path) -> None:

@@ -86,7 +86,12 @@ def camvid_enet() -> Recipe:
 
 
 def camvid_unet() -> Recipe:
-    """A narrow U-Net on CamVid, on windows of 240 pixels: `pellucid train camvid-unet --data camvid`."""
+    """A narrow U-Net on CamVid, on windows of 240 pixels: `pellucid train camvid-unet --data camvid`.
+
+    With `--epochs 24`, from 62 pictures and in 270 s of processor time, a mean IoU of 0.232 on 39 of the test
+    pictures; the most frequent class everywhere would have 0.024, one drawn for every pixel 0.050. Sky, road
+    and buildings come first, poles and people later: all 80 epochs were not measured.
+    """
     return Recipe(
         "camvid-unet",
         model=ModelSettings("unet-bn-16"),
@@ -109,8 +114,10 @@ def membrane_unet() -> Recipe:
     """U-Net on the neuronal membranes of ISBI 2012, bent elastically: `pellucid train membrane-unet --data
     isbi2012_membrane`.
 
-    With 8 channels in its first block, a Dice of 0.80 for the membrane and 0.95 for the interior on 5 slices
-    held back; four and a half minutes of one processor core.
+    With 8 channels in its first block, a Dice of 0.799 for the membrane and 0.948 for the interior on 5
+    slices held back, on which the best weights were chosen too; 270 s of processor time.
+    Without the bending (`--augment.elastic 0`) 0.799 and 0.948 as well, from the same seed: turned, mirrored
+    and cut out at random, 25 slices are not helped by it here.
     """
     return Recipe(
         "membrane-unet",

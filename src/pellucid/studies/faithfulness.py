@@ -25,7 +25,7 @@ from pellucid.data.source import Data
 from pellucid.explain import METHODS
 from pellucid.explain.faithfulness.check import BETTER, Effort, Judge, judge
 from pellucid.explain.faithfulness.order import at_pixels, random_map
-from pellucid.explain.faithfulness.pointing import pointing_game
+from pellucid.explain.faithfulness.pointing import MARGIN, pointing_game
 from pellucid.recipes.experiment import open_run, restore
 from pellucid.recipes.general import find_recipe
 from pellucid.recipes.recipe import prepare
@@ -36,7 +36,7 @@ from pellucid.types.heatmap import Heatmap
 from pellucid.views.contents import Table
 from pellucid.views.faithfulness import faithfulness
 
-POINTING, HITS = "pointing", "higher"
+POINTING, STRICTLY, HITS = "pointing", "on the object", "higher"
 AT_ONCE = 8  # pictures
 
 Scores = dict[str, list[float]]
@@ -135,7 +135,9 @@ def _add(
     for name, each in numbers.items():
         scores.setdefault(name, []).extend(each)
     if masks is not None:
-        scores.setdefault(POINTING, []).extend(pointing_game(heatmap, masks).double().tolist())
+        for score, tolerance in ((POINTING, MARGIN * min(heatmap.size)), (STRICTLY, 0.0)):
+            hits = pointing_game(heatmap, masks, tolerance=tolerance)
+            scores.setdefault(score, []).extend(hits.double().tolist())
 
 
 def _opened(study: FaithfulnessStudy) -> tuple[nn.Module, Data]:

@@ -31,7 +31,7 @@ from pellucid.studies.neuron import (
 from pellucid.studies.points import points_of
 from pellucid.studies.pooling import edges, pooled, responses
 from pellucid.studio.pictures import Picture
-from pellucid.studio.schemas_basics import (
+from pellucid.studio.schemas.basics import (
     ConvolutionInfo,
     ConvolutionRequest,
     NeuronInfo,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pellucid.inspection.trace import Trace
-from pellucid.studio.schemas import GraphInfo, GroupInfo, NodeInfo
+from pellucid.studio.schemas.seeing import GraphInfo, GroupInfo, NodeInfo
 from pellucid.types.graph import Graph, Node
 from pellucid.views.graph import colour_of
 from pellucid.views.layout import HEADING, lay_out

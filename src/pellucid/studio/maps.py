@@ -15,7 +15,7 @@ from torch import Tensor
 
 from pellucid.inspection.capture import capture
 from pellucid.inspection.looking import Looking
-from pellucid.studio.schemas import LayerInfo
+from pellucid.studio.schemas.seeing import LayerInfo
 from pellucid.types.address import Address
 from pellucid.types.errors import InputError
 from pellucid.views.colours import MISSING, STEPS, ColourScale, fitting, palette

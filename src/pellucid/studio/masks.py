@@ -11,7 +11,7 @@ from torch import nn
 from pellucid.data.source import Data
 from pellucid.metrics.segmentation import frequency_baselines, region_scores
 from pellucid.recipes.experiment import OpenedRun, exhibit
-from pellucid.studio.schemas import MaskPictureInfo, MaskResultsInfo, RegionInfo
+from pellucid.studio.schemas.runs import MaskPictureInfo, MaskResultsInfo, RegionInfo
 from pellucid.tasks.segmentation_views import confusions, picture_scores
 from pellucid.types.errors import InputError
 from pellucid.types.evaluation import Evaluation

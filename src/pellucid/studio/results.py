@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pellucid.data.opening import open_data
 from pellucid.data.source import Data
 from pellucid.recipes.experiment import OpenedRun
-from pellucid.studio.schemas import MistakeInfo, ResultsInfo
+from pellucid.studio.schemas.runs import MistakeInfo, ResultsInfo
 from pellucid.tasks.classification_views import threshold_curves
 from pellucid.types.errors import InputError
 from pellucid.types.evaluation import Evaluation

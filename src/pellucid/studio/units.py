@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from pellucid.inspection.looking import Looking
-from pellucid.studio.schemas import BoxInfo, ChannelInfo, KernelRow, OperandInfo, StepInfo, UnitInfo
+from pellucid.studio.schemas.seeing import BoxInfo, ChannelInfo, KernelRow, OperandInfo, StepInfo, UnitInfo
 from pellucid.types.arithmetic import Arithmetic, Operand
 from pellucid.types.look import Field
 

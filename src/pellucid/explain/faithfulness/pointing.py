@@ -11,6 +11,11 @@ from pellucid.explain.faithfulness.order import at_pixels
 from pellucid.types.errors import InputError
 from pellucid.types.heatmap import Heatmap
 
+MARGIN = 15 / 224
+"""What the paper allows, 15 pixels beside the object, as a part of the shorter side that pictures had there:
+coarse maps are not to be judged by half a cell.
+"""
+
 
 def pointing_game(heatmap: Heatmap, masks: Tensor, *, tolerance: float = 0.0) -> Tensor:
     """Whether the map's greatest value lies on the object or at most `tolerance` pixels from it, (b,) bool.

@@ -18,7 +18,7 @@ from pellucid.studies.points import POINTS
 from pellucid.studies.pooling import POOLINGS
 from pellucid.studio.basics import convolution_info, neuron_info, pooling_info, shifts_info
 from pellucid.studio.routes.house import Shared
-from pellucid.studio.schemas_basics import (
+from pellucid.studio.schemas.basics import (
     ChoicesInfo,
     ConvolutionInfo,
     ConvolutionRequest,

@@ -11,16 +11,16 @@ from pellucid.studio import sets
 from pellucid.studio.jobs import Report as Progress
 from pellucid.studio.routes.house import Shared
 from pellucid.studio.routes.jobs import info_of
-from pellucid.studio.schemas import (
+from pellucid.studio.schemas.runs import (
     AugmentationInfo,
     CheckInfo,
     CheckRequest,
     FindingInfo,
     FormFieldInfo,
-    JobInfo,
     SamplesInfo,
     SetInfo,
 )
+from pellucid.studio.schemas.seeing import JobInfo
 from pellucid.types.errors import InputError
 
 router = APIRouter()

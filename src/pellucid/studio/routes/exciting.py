@@ -8,7 +8,8 @@ from pellucid.studio.exciting import Examples, Grown, grow, look_for, windows
 from pellucid.studio.jobs import Report
 from pellucid.studio.routes.house import Shared
 from pellucid.studio.routes.jobs import info_of
-from pellucid.studio.schemas import ExampleInfo, ExamplesInfo, ExcitingRequest, GrownInfo, JobInfo
+from pellucid.studio.schemas.explaining import ExampleInfo, ExamplesInfo, ExcitingRequest, GrownInfo
+from pellucid.studio.schemas.seeing import JobInfo
 from pellucid.studio.sets import picture_file
 from pellucid.types.address import Address
 from pellucid.types.errors import InputError

@@ -11,7 +11,8 @@ from pellucid.studio.jobs import Report
 from pellucid.studio.routes.house import Shared
 from pellucid.studio.routes.jobs import info_of
 from pellucid.studio.routes.layers import numbers
-from pellucid.studio.schemas import ExplainedInfo, ExplainRequest, JobInfo, MapInfo, MethodInfo
+from pellucid.studio.schemas.explaining import ExplainedInfo, ExplainRequest, MapInfo, MethodInfo
+from pellucid.studio.schemas.seeing import JobInfo
 from pellucid.types.errors import InputError
 from pellucid.types.heatmap import Heatmap
 from pellucid.views.explanation import contact_sheet, enlarged, extent

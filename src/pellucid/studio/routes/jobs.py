@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from pellucid.studio.jobs import Job
 from pellucid.studio.routes.house import Shared
-from pellucid.studio.schemas import JobInfo
+from pellucid.studio.schemas.seeing import JobInfo
 
 router = APIRouter()
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pellucid.studio.maps import layer_info, output_of, sheet_of, thumbnails
 from pellucid.studio.routes.house import Shared
-from pellucid.studio.schemas import ChannelInfo, ClassScore, LayerInfo, Prediction, UnitInfo
+from pellucid.studio.schemas.seeing import ChannelInfo, ClassScore, LayerInfo, Prediction, UnitInfo
 from pellucid.studio.units import channel_info, unit_info
 from pellucid.types.errors import InputError
 

@@ -8,7 +8,7 @@ from pellucid.recipes.experiment import open_run
 from pellucid.studio.masks import masks_info, picture_figure
 from pellucid.studio.results import data_of
 from pellucid.studio.routes.house import Shared
-from pellucid.studio.schemas import FigureInfo, MaskResultsInfo
+from pellucid.studio.schemas.runs import FigureInfo, MaskResultsInfo
 from pellucid.views.html import fragment
 
 router = APIRouter()

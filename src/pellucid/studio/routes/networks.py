@@ -10,7 +10,7 @@ from pellucid.inspection.layer_table import Row
 from pellucid.studio.graphs import graph_info
 from pellucid.studio.networks import Network
 from pellucid.studio.routes.house import Shared
-from pellucid.studio.schemas import AboutInfo, GraphInfo, NetworkInfo, RowInfo, TableInfo
+from pellucid.studio.schemas.seeing import AboutInfo, GraphInfo, NetworkInfo, RowInfo, TableInfo
 
 router = APIRouter()
 

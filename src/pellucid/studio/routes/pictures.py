@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from pellucid.studio.pictures import Picture, seen_by, shown
 from pellucid.studio.routes.house import Shared
-from pellucid.studio.schemas import PictureInfo
+from pellucid.studio.schemas.seeing import PictureInfo
 
 router = APIRouter()
 PNG = "image/png"

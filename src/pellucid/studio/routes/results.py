@@ -13,15 +13,8 @@ from pellucid.studio.routes.house import Shared
 from pellucid.studio.routes.jobs import info_of as job_info
 from pellucid.studio.routes.layers import numbers
 from pellucid.studio.routes.pictures import info_of
-from pellucid.studio.schemas import (
-    EmbeddedInfo,
-    EmbedRequest,
-    FigureInfo,
-    JobInfo,
-    MistakeInfo,
-    PictureInfo,
-    ResultsInfo,
-)
+from pellucid.studio.schemas.runs import EmbeddedInfo, EmbedRequest, FigureInfo, MistakeInfo, ResultsInfo
+from pellucid.studio.schemas.seeing import JobInfo, PictureInfo
 from pellucid.types.batch import Batch
 from pellucid.types.errors import InputError
 from pellucid.views.colours import class_colours, hex_colour

@@ -9,7 +9,7 @@ from pellucid.models import MODELS
 from pellucid.recipes import RECIPES
 from pellucid.studio.routes.house import Shared
 from pellucid.studio.routes.pictures import info_of
-from pellucid.studio.schemas import Session
+from pellucid.studio.schemas.seeing import Session
 from pellucid.views.colours import hex_colour, palette
 from pellucid.views.html import styles
 

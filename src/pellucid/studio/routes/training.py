@@ -16,7 +16,7 @@ from pellucid.runs.folder import RunFolder
 from pellucid.runs.recordings import read_probes, read_recordings
 from pellucid.studio.replay import figures_at, recorded_steps
 from pellucid.studio.routes.house import Shared
-from pellucid.studio.schemas import (
+from pellucid.studio.schemas.runs import (
     CurveInfo,
     FigureInfo,
     FormFieldInfo,

@@ -17,7 +17,7 @@ from pellucid.recipes.opened import OpenedNetwork
 from pellucid.studio.maps import output_of
 from pellucid.studio.pictures import Picture
 from pellucid.studio.routes.house import Shared
-from pellucid.studio.schemas_whatif import ChangedClass, KernelInfo, WhatIfInfo, WhatIfRequest
+from pellucid.studio.schemas.whatif import ChangedClass, KernelInfo, WhatIfInfo, WhatIfRequest
 from pellucid.types.batch import leaves
 from pellucid.types.change import parse_change
 from pellucid.types.errors import InputError

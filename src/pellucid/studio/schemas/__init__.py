@@ -1,0 +1,1 @@
+"""What the studio answers, as types, by what they are about."""

@@ -155,7 +155,7 @@ def test_an_upload_is_explained(tab: Tab, house: House) -> None:
 
 def test_a_training_runs_live_to_its_end_and_is_replayed(tab: Tab) -> None:
     page = tab.go(page="training")
-    page.locator("details.card summary").first.click()
+    page.locator("details.card").first.evaluate("details => { details.open = true }")
     page.get_by_label("recipe").select_option("digits-mlp")
     page.locator("label.field", has_text="epochs").locator("input").first.fill("2")
     page.get_by_role("button", name="start").click()
@@ -183,8 +183,8 @@ def test_results_lead_to_an_explanation(tab: Tab) -> None:
     page.get_by_role("button", name="PCA").click()
     page.locator(".surface canvas").wait_for()
     page.get_by_role("button", name="Explain").last.click()
+    page.wait_for_url(lambda url: "page=explain" in url)
     page.locator("aside, .explain").first.wait_for()
-    assert "page=explain" in page.url
     assert "network=run%3Afirst" in page.url
 
 

@@ -12,6 +12,7 @@ from torch import nn
 from pellucid.data.opening import open_data
 from pellucid.data.settings import DataSettings
 from pellucid.inspection.health import Finding, Watch, diagnose, relative_gradients
+from pellucid.inspection.layout import layer_layouts
 from pellucid.inspection.statistics import observe
 from pellucid.models.naming import build_model
 from pellucid.tasks.classification import ClassificationSettings
@@ -81,7 +82,7 @@ def test_large_weights_saturate_tanh_and_small_ones_fade() -> None:
         if isinstance(module, nn.Linear):
             nn.init.zeros_(module.bias)
     images = torch.rand(8, 1, 32, 32)
-    layers = observe(model, lambda: model(images)).layers
+    layers = observe(model, lambda: model(images), layer_layouts(model, [images])).layers
     finding = only(diagnose([_recording(10, layers), _recording(20, layers)]), "fading")
     assert finding.layers[-1] == "13"
     assert "the first layer" in finding.words
@@ -159,7 +160,7 @@ def test_saturation_is_counted_near_the_ends() -> None:
 
     x = torch.linspace(-6, 6, 400).view(4, 100)
     model = Layers()
-    sigmoid, tanh = observe(model, lambda: model(x)).layers
+    sigmoid, tanh = observe(model, lambda: model(x), layer_layouts(model, [x])).layers
     s, t = torch.sigmoid(x), torch.tanh(x)
     assert sigmoid.saturated == pytest.approx(float(((s < 0.02) | (s > 0.98)).float().mean()))
     assert tanh.saturated == pytest.approx(float((t.abs() > 0.96).float().mean()))

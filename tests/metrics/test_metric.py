@@ -104,6 +104,9 @@ def test_every_listed_metric_is_there():
         "multi-label",
         "loss",
         "regression",
+        "segmentation",
+        "boundary-f",
+        "perceptual",
     }
     for name in METRICS:
         assert METRICS[name].__module__.startswith("pellucid.metrics.")

@@ -12,7 +12,6 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from pellucid.data.settings import DataSettings
 from pellucid.models.backbone import are_of_backbone, load_backbone
 from pellucid.models.naming import build_model, gives_maps
 from pellucid.models.pyramid import Pyramid
@@ -172,7 +171,7 @@ def test_which_networks_give_maps() -> None:
 
 
 def test_a_network_of_the_wrong_kind_is_refused_in_a_sentence() -> None:
-    recipe = replace(find_recipe("unet/resnet18"), data=DataSettings(name="digits"))
+    recipe = replace(find_recipe("resnet18"), model=ModelSettings("unet/resnet18"))
     with pytest.raises(
         InputError, match="gives a class for every pixel, but classification asks for numbers"
     ):

@@ -79,7 +79,7 @@ def main(arguments: Sequence[str]) -> int:
     methods = _asked(call)
     options = read_options(methods, call.option)
     network = open_called(call)
-    classes, preprocessing = network.classes, network.preprocessing
+    classes, preprocessing = network.classes, network.info.preprocessing  # of its size, where it has one
     target = parse_target(call.target, classes) if call.target else likeliest(classes)
     pictures = _read(call.images, preprocessing)
     inputs = network.inputs(pictures)

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,7 +90,12 @@ class Trainings:
 
     def pause(self, name: str) -> None:
         """Stop the process where it is; it goes on where it was."""
-        _signal(self._process(name), signal.SIGSTOP)
+        process = self._process(name)
+        _signal(process, signal.SIGSTOP)
+        for _ in range(200):  # the system takes its time to stop it
+            if _stopped(process):
+                break
+            time.sleep(0.01)
         self._tell(name)
 
     def stop(self, name: str) -> None:

@@ -107,6 +107,11 @@ def test_every_listed_metric_is_there():
         "segmentation",
         "boundary-f",
         "perceptual",
+        "likeness",
+        "code",
+        "duel",
+        "sample-quality",
+        "noise-error",
     }
     for name in METRICS:
         assert METRICS[name].__module__.startswith("pellucid.metrics.")

@@ -98,8 +98,8 @@ def mnist_cvae() -> Recipe:
 
 
 def shapes_vae() -> Recipe:
-    """A convolutional variational autoencoder on the generated shapes, 32 × 32: `pellucid train
-    shapes-vae`.
+    """A convolutional variational autoencoder on the generated shapes of 32 × 32 pixels, not measured yet:
+    `pellucid train shapes-vae`.
     """
     return Recipe(
         "shapes-vae",

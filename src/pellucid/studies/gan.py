@@ -6,9 +6,9 @@ Gaussians how the original GAN goes from part to part; Gulrajani et al., arXiv:1
 gradient penalty cures it.
 
 The learning rates, the critic's four times the generator's, were chosen after the first results, where
-WGAN-GP did better with them; the two kinds are not tuned alike. With equal rates, 2,000 steps and one seed the
-original GAN covered all eight parts, 83 % of its samples good: hold the two beside each other at other rates
-(`--critic`) before concluding.
+WGAN-GP did better with them; the two kinds are not tuned alike. With equal rates, 2,000 steps and one seed
+the original GAN covered all eight parts, 83 % of its samples good: hold the two beside each other at other
+rates (`--critic`) before concluding.
 
 A sample is *good* if it lies within three deviations of a centre (of real ones 98.9 % do), and a part is
 *covered* if at least a tenth of what falls to it evenly is good samples of it.

@@ -90,7 +90,7 @@ def test_a_linear_autoencoder_learns_the_principal_subspace() -> None:
     data = Data(image_info("made up", ("a",), splits), splits)
     torch.manual_seed(0)
     model = build_model("autoencoder-linear", inputs=SHAPE, outputs=4)
-    # At the mean, so that no number of the code is spent on it: that is a saddle which takes long to leave.
+    # At the mean, so that no number of the code need be spent on it; from elsewhere a direction was missed.
     nn.init.constant_(model.decoder.output.bias, 128 / 255)
     task = AutoencodingSettings(code=4, loss="mse").build(data.info)
     settings = Settings(

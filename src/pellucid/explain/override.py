@@ -5,6 +5,7 @@ Modules are not touched, and other threads see nothing of it.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -41,7 +42,7 @@ def name_of(function: Function) -> str:
     return str(getattr(function, "__name__", function)).strip("_")
 
 
-class Overriding(TorchFunctionMode):
+class Overriding(TorchFunctionMode, ABC):
     """A block in which `replacement(function, arguments, options)` runs in place of `function`, wherever
     `replaces(function)`, if it is called with something that depends on the picture. In the block weights
     are constants, so that only this has a history.
@@ -50,11 +51,13 @@ class Overriding(TorchFunctionMode):
     overwritten is overwritten afterwards.
     """
 
-    def replaces(self, function: Function) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def replaces(self, function: Function) -> bool: ...
 
-    def replacement(self, function: Function, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def replacement(
+        self, function: Function, arguments: tuple[Any, ...], options: Mapping[str, Any]
+    ) -> Any: ...
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         arguments, options = map_leaves(_constant, (args, kwargs or {}))

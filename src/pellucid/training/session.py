@@ -20,6 +20,7 @@ from torch.distributed.fsdp import fully_shard
 from pellucid.data.augment import Augmentation
 from pellucid.data.source import Data
 from pellucid.inspection.cost import parameter_count
+from pellucid.inspection.refusals import first_line
 from pellucid.models.naming import set_dropout
 from pellucid.models.transfer import layer_rates
 from pellucid.ops.random import seed_of
@@ -144,10 +145,10 @@ class Session:
             raise
         except _REFUSALS as error:
             where = traceback.extract_tb(error.__traceback__)[-1]
-            said = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InputError(
                 f"the network cannot be trained on {len(batch)} inputs of shape "
-                f"{tuple(batch.inputs.shape[1:])}: {said} ({Path(where.filename).name}, line {where.lineno})"
+                f"{tuple(batch.inputs.shape[1:])}: {first_line(error)} "
+                f"({Path(where.filename).name}, line {where.lineno})"
             ) from error
 
     def _set_up(self, model: nn.Module) -> State:

@@ -232,7 +232,7 @@ def test_windows_are_the_pixels_that_reach_each_unit(stages: list[Any], size: tu
     model = Network(stages)
     try:
         seen = reached(model, *size)
-    except (RuntimeError, ValueError):
+    except (RuntimeError, ValueError, IndexError):  # nothing is left to compute with
         assume(False)
     assume(seen.numel())
     run = trace(model, [torch.empty(1, 1, *size, dtype=torch.float64)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -65,6 +66,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, FileNotFoundError) and error.filename:
             said = f"{error.filename}: no such file or folder"
         print(f"pellucid: {' '.join(said.split())}", file=sys.stderr)
+        return 2
+    except (MemoryError, RuntimeError) as error:
+        # torch says so by a RuntimeError on a processor, and by a subclass of it on a GPU.
+        asked = re.search(r"(?:tried to allocate|Tried to allocate) [\d.]+ \w+", str(error))
+        if not (asked or isinstance(error, MemoryError)):
+            raise
+        why = f": it {asked[0].lower()}" if asked else ""
+        print(
+            f"pellucid: not enough memory{why}; smaller inputs, batches or networks need less",
+            file=sys.stderr,
+        )
         return 2
 
 

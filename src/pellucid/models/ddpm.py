@@ -77,7 +77,7 @@ class Ddpm(nn.Module):
 
     def forward(self, x: Tensor, steps: Tensor | None = None) -> Tensor:
         """`steps` are whole numbers from 0; without them, 0 of each picture."""
-        steps = x.new_zeros(len(x)) if steps is None else steps
+        steps = x.new_zeros(x.shape[0]) if steps is None else steps
         step = self.time(embedded(steps, self.width).to(x.dtype))
         maps, kept = self.stem(x), list[Tensor]()
         for place, block in enumerate(self.down):

@@ -67,7 +67,7 @@ class Gan(nn.Module):
         if not self.classes:
             return x
         if labels is None:
-            hot = x.new_full((len(x), self.classes), 1 / self.classes)
+            hot = x.new_full((x.shape[0], self.classes), 1 / self.classes)
         else:
             hot = F.one_hot(labels, self.classes).to(x.dtype)
         return torch.cat([x, hot.reshape(*hot.shape, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:])], 1)

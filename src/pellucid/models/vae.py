@@ -77,7 +77,7 @@ class ConditionalVariationalAutoencoder(VariationalAutoencoder):
     def _beside(self, x: Tensor, classes: Tensor | None) -> Tensor:
         """(b, n) → (b, n + y)."""
         if classes is None:
-            told = x.new_zeros(len(x), self.conditions)
+            told = x.new_zeros(x.shape[0], self.conditions)
         elif len(classes) and not 0 <= int(classes.min()) <= int(classes.max()) < self.conditions:
             raise InputError(
                 f"this network knows the classes 0 to {self.conditions - 1}, got {classes.tolist()}"

@@ -51,6 +51,19 @@ def test_networks_of_other_libraries(capsys: pytest.CaptureFixture[str]) -> None
     assert "4,344,144" in capsys.readouterr().out
 
 
+def test_detectors_and_segmenters(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = "inspect torchvision/ssdlite320_mobilenet_v3_large --input 3x320x320 --outputs 91 --depth 1"
+    assert main(arguments.split()) == 0
+    said = capsys.readouterr().out
+    assert "3,440,060" in said  # as published, and 0.583 G
+    assert "multiply-adds 583,171,904" in said
+    assert "note: run with zeros" in said
+    assert main("inspect torchvision/lraspp_mobilenet_v3_large --outputs 21 --depth 1".split()) == 0
+    assert "3,221,538" in capsys.readouterr().out
+    assert main("train torchvision/fcos_resnet50_fpn --data digits".split()) == 2
+    assert "finds boxes" in capsys.readouterr().err
+
+
 _BRANCHING = """
 from torch import nn
 
@@ -107,3 +120,31 @@ def test_mistakes_are_told_in_one_line(arguments: str, said: str, capsys: pytest
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert said in error
+
+
+_LISTED = """
+from torch import nn
+
+class Listed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.blocks = [nn.Sequential(nn.Conv2d(3, 4, 3))]
+
+    def forward(self, x):
+        return self.blocks[0](x[0]).mean((1, 2))
+
+def listed(*, inputs, outputs):
+    return Listed()
+"""
+
+
+def test_plain_lists_and_shapes_without_a_batch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "listed.py"
+    path.write_text(_LISTED, encoding="utf-8")
+    assert main(["inspect", f"{path}:listed", "--input", "3x8x10"]) == 0
+    said = capsys.readouterr().out
+    cells = [line.split() for line in said.splitlines() if line.strip()]
+    assert ["blocks.0", "Sequential", "3×8×10", "4×6×8", "112"] in [each[:5] for each in cells]
+    assert ["0", "Conv2d", "3×8×10", "4×6×8", "112"] in [each[:5] for each in cells]
+    assert ["mean", "mean", "4×6×8", "4"] in [each[:4] for each in cells]
+    assert "note: blocks.0 is in a plain list" in said

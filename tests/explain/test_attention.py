@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from pellucid.explain.attention import attention_map, attention_relevance, attention_rollout
 from pellucid.explain.target import class_logit
-from pellucid.inspection.attention import attentions, written_out
+from pellucid.inspection.attention import ScaledDotProduct, attentions, written_out
 from pellucid.types.errors import InputError
 
 
@@ -30,7 +30,7 @@ def test_a_fused_kernel_written_out(seed: int, mask: str, scale: float | None, g
     masks = {"bool": torch.rand(5, 5).add(torch.eye(5)) > 0.5, "float": torch.randn(2, 1, 5, 5)}
     options = {"attn_mask": masks.get(mask), "is_causal": mask == "causal", "scale": scale}
     expected = F.scaled_dot_product_attention(query, key, value, enable_gqa=grouped, **options)
-    weights, result = written_out(query, key, value, enable_gqa=grouped, **options)
+    weights, result = written_out(ScaledDotProduct(query, key, value, enable_gqa=grouped, **options))
     torch.testing.assert_close(result, expected, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(weights.sum(-1), torch.ones(2, 4, 5))
     if mask == "bool":

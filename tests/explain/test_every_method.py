@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import pytest
@@ -58,6 +60,7 @@ def test_the_record_is_complete(case: Case) -> None:
     assert heatmap.values.shape[0] == len(heatmap.targets) == len(heatmap) == 3
     assert not heatmap.values.requires_grad
     assert heatmap.size == (16, 16)
+    assert ("seed" in heatmap.options) == ("seed" in signature(method).parameters)
     assert all("dog (1)" in target for target in heatmap.targets)
     assert all(len(numbers) == 3 for numbers in heatmap.scores.values())
     assert set(heatmap.versions) == {"pellucid", "torch"}
@@ -73,8 +76,9 @@ def test_the_network_is_left_as_it_was(case: Case) -> None:
     state = {key: value.clone() for key, value in model.state_dict().items()}
     modes = [module.training for module in model.modules()]
     inputs = pictures()
-    kept = inputs.clone()
+    kept, drawn = inputs.clone(), torch.get_rng_state()
     same(method(model, inputs, TARGET), expected)  # in evaluation mode, whatever the network is in
+    assert torch.equal(torch.get_rng_state(), drawn)
     assert torch.equal(inputs, kept)
     assert not inputs.requires_grad
     assert [module.training for module in model.modules()] == modes
@@ -99,9 +103,10 @@ def test_surroundings_make_no_difference(case: Case, surroundings: str) -> None:
         same(method(model, pictures(), TARGET), expected)
 
 
-def test_half_precision(case: Case) -> None:
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision(case: Case, dtype: torch.dtype) -> None:
     method, network, expected = case
-    found = method(network().bfloat16(), pictures(), TARGET)
+    found = method(network().to(dtype), pictures(), TARGET)
     assert found.values.dtype == torch.float32
     likeness = torch.cosine_similarity(found.values.flatten(1), expected.values.flatten(1))
     assert float(likeness.min()) > 0.8
@@ -128,6 +133,17 @@ def test_each_picture_as_if_alone(case: Case) -> None:
     alone = Heatmap.joined([method(model, each, TARGET) for each in pictures().split(1)])
     same(alone, expected)
     assert alone.targets == expected.targets
+
+
+def test_threads_that_explain_one_network_see_their_own(case: Case) -> None:
+    method, network, expected = case
+    model, each = network().train(), pictures().split(1)
+    with ThreadPoolExecutor(3) as pool:
+        found = [*pool.map(lambda number: method(model, each[number % 3], TARGET), range(9))]
+    for first in (0, 3, 6):
+        same(Heatmap.joined(found[first : first + 3]), expected)
+    assert all(module.training for module in model.modules())
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
 
 
 def test_other_weights_give_another_map(case: Case) -> None:

@@ -144,13 +144,17 @@ def test_a_picture_that_cannot_be_read(capsys, tmp_path):
     capsys.readouterr()
     (tmp_path / "text.png").write_text("a text file called .png")
     pictures(tmp_path / "good", 1)
-    for name in ("text.png", "nowhere.png"):
-        assert cli.main(["predict", path, str(tmp_path / name), str(tmp_path / "good" / "0.png")]) == 1
+    (tmp_path / "folder.png").mkdir()
+    for name in ("text.png", "nowhere.png: no such file", "folder.png: it is a folder"):
+        picture = str(tmp_path / name.partition(":")[0])
+        assert cli.main(["predict", path, picture, str(tmp_path / "good" / "0.png")]) == 1
         out, err = capsys.readouterr()
         assert name in err
         assert err.count("\n") == 1
         assert out.startswith(str(tmp_path / "good" / "0.png")), "the others are answered all the same"
     assert "at least one picture" in told(capsys, "predict", path)
+    assert "folder.png: it is a folder" in told(capsys, "look", path, "--image", str(tmp_path / "folder.png"))
+    assert "is a folder, but no run" in told(capsys, "predict", str(tmp_path / "good"), picture)
 
 
 def test_divergence_is_told_and_fails(capsys, tmp_path):
@@ -187,11 +191,20 @@ def test_divergence_is_told_and_fails(capsys, tmp_path):
             "nothing to train for classifier",
         ),
         ("raise OSError('no more')", "no more"),
+        ("return Failing('assert x.ndim == 2, \\'only vectors\\'')", "only vectors"),
+        ("return Failing('1 // 0')", "division"),
+        ("return Failing('{}[0]')", "0 (<string>, line 1)"),
     ],
 )
 def test_networks_of_the_users_own_that_do_not_fit(capsys, tmp_path, monkeypatch, body, words):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "mine.py").write_text(f"from torch import nn\ndef make(*, inputs, outputs):\n    {body}\n")
+    failing = "class Failing(nn.Sequential):\n    def forward(self, x):\n        exec(self.does)\n"
+    failing += (
+        "    def __init__(self, does):\n        super().__init__(nn.Linear(9, 9))\n        self.does = does\n"
+    )
+    (tmp_path / "mine.py").write_text(
+        f"from torch import nn\n{failing}def make(*, inputs, outputs):\n    {body}\n"
+    )
     assert words in told(capsys, "train", "mine.py:make", "--data", "digits", *QUICK)
     assert not (tmp_path / "runs").exists()
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from pellucid.models.naming import build_model, set_dropout
+from pellucid.models.naming import build_model, gives_boxes, gives_maps, set_dropout
 from pellucid.types.errors import InputError
 
 
@@ -47,6 +47,27 @@ def test_torchvision_networks_with_auxiliary_heads_give_one_output(name: str) ->
     with torch.device("meta"):
         model = build_model(f"torchvision/{name}", inputs=(3, 96, 96), outputs=5)
         assert model(torch.empty(2, 3, 96, 96)).shape == (2, 5)
+
+
+@pytest.mark.parametrize("name", ["fcn_resnet50", "lraspp_mobilenet_v3_large"])
+def test_torchvision_s_segmenters(name: str) -> None:
+    assert gives_maps(f"torchvision/{name}")
+    with torch.device("meta"):
+        model = build_model(f"torchvision/{name}", inputs=(3, 64, 64), outputs=5).eval()
+        assert model(torch.empty(2, 3, 64, 64))["out"].shape == (2, 5, 64, 64)
+
+
+def test_the_kinds_of_torchvision_s_networks_are_known_without_it() -> None:
+    from torchvision import models
+
+    for home, maps, boxes in (
+        (models, False, False),
+        (models.segmentation, True, False),
+        (models.detection, False, True),
+    ):
+        for name in models.list_models(module=home):
+            asked = f"torchvision/{name}"
+            assert (gives_maps(asked), gives_boxes(asked)) == (maps, boxes), name
 
 
 def test_user_file(user_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

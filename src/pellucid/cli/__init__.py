@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from pellucid import __version__
-from pellucid.types.errors import InputError, unknown_name
+from pellucid.types.errors import InputError, in_words, unknown_name
 
 COMMANDS = {
     "demo": ("", "train on the embedded data, evaluate, write the report"),
@@ -62,10 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("pellucid: interrupted", file=sys.stderr)
         return 130
     except (InputError, OSError) as error:
-        said = str(error)
-        if isinstance(error, FileNotFoundError) and error.filename:
-            said = f"{error.filename}: no such file or folder"
-        print(f"pellucid: {' '.join(said.split())}", file=sys.stderr)
+        print(f"pellucid: {in_words(error)}", file=sys.stderr)
         return 2
     except (MemoryError, RuntimeError) as error:
         # torch says so by a RuntimeError on a processor, and by a subclass of it on a GPU.

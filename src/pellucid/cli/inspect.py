@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Annotated
@@ -115,10 +115,10 @@ def _print_table(table: LayerTable, rows: Sequence[Row], title: str) -> None:
         console = Console(soft_wrap=True, highlight=False, width=_WIDE)  # a file has room
     columns = [(name, cell) for name, cell in _COLUMNS.items() if name != "time" or table.total.seconds]
     shown = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    for at, (name, _) in enumerate(columns):
-        shown.add_column(name, justify="left" if at < 2 else "right", no_wrap=True)
-    for row in rows:
-        shown.add_row(*(cell(row) for _, cell in columns))
+    for name in ("layer", *(name for name, _ in columns)):
+        shown.add_column(name, justify="left" if name in ("layer", "kind") else "right", no_wrap=True)
+    for row, name in zip(rows, _names(rows), strict=True):
+        shown.add_row(name, *(cell(row) for _, cell in columns))
     console.print(shown)
     total = table.total
     frozen = total.parameters - table.trainable
@@ -143,10 +143,16 @@ def _print_table(table: LayerTable, rows: Sequence[Row], title: str) -> None:
         console.print(f"note: {note}")
 
 
-def _name(row: Row) -> str:
-    inside, _, operation = row.address.partition(":")
-    own = operation or inside.rpartition(".")[2] or "(network)"
-    return f"{'  ' * row.depth}{own}"
+def _names(rows: Sequence[Row]) -> Iterator[str]:
+    """Of each row what its address adds to that of the row around it."""
+    around: list[str] = []
+    for row in rows:
+        inside, _, operation = row.address.partition(":")
+        del around[row.depth :]
+        outer = around[-1].partition("#")[0] if around else ""
+        own = operation or inside.removeprefix(f"{outer}." if outer else "") or "(network)"
+        around.append(inside)
+        yield f"{'  ' * row.depth}{own}"
 
 
 def _offset(row: Row) -> str:
@@ -155,7 +161,6 @@ def _offset(row: Row) -> str:
 
 
 _COLUMNS: dict[str, Callable[[Row], str]] = {
-    "layer": _name,
     "kind": lambda row: row.kind,
     "input": lambda row: _briefly(row.inputs),
     "output": lambda row: _briefly(row.outputs),
@@ -181,8 +186,10 @@ _MOST = 3
 
 
 def _briefly(shapes: tuple[Shape, ...]) -> str:
-    """Without the batch; the first of many, so that the columns behind have room."""
-    first = _shapes(tuple(shape[1:] for shape in shapes[:_MOST]))
+    """Without the batch of one, where a shape begins with it; the first of many, so that the columns behind
+    have room.
+    """
+    first = _shapes(tuple(shape[1:] if shape[:1] == (1,) else shape for shape in shapes[:_MOST]))
     return f"{first}, … {len(shapes)} in all" if len(shapes) > _MOST else first
 
 

@@ -23,7 +23,7 @@ from pellucid.runs.atomic import write_file
 from pellucid.types.batch import Batch
 from pellucid.types.change import parse_change
 from pellucid.types.data_info import Preprocessing
-from pellucid.types.errors import InputError
+from pellucid.types.errors import InputError, in_words
 from pellucid.types.records import Record
 from pellucid.views.raster import labelled_png, png
 
@@ -107,7 +107,7 @@ def _readable(paths: Sequence[Path], preprocessing: Preprocessing) -> Iterator[t
         try:
             yield path, load_picture(path, preprocessing)
         except (InputError, OSError) as error:
-            print(f"pellucid: {error}", file=sys.stderr)
+            print(f"pellucid: {in_words(error)}", file=sys.stderr)
 
 
 def _numbers(array: Any) -> Any:

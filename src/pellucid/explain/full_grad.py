@@ -13,6 +13,7 @@ from pellucid.explain.running import fitting, run
 from pellucid.explain.target import Target, likeliest, said_of_output
 from pellucid.inspection.capture import Key, capture, unwrapped
 from pellucid.inspection.modes import evaluation_mode
+from pellucid.inspection.parts import named_parts
 from pellucid.types.errors import InputError
 from pellucid.types.heatmap import Heatmap
 
@@ -38,7 +39,7 @@ def full_grad(
     inputs, target = fitting(model, inputs), target or likeliest()
     # The input as a layer: its gradient comes from the same backward pass.
     whole = nn.Sequential(OrderedDict(input=nn.Identity(), network=unwrapped(model)))
-    modules = dict(whole.named_modules())
+    modules = dict(named_parts(whole))
     biases = {name: bias for name, module in modules.items() if (bias := _bias(module)) is not None}
     if not biases:
         raise InputError(
@@ -73,7 +74,7 @@ def full_grad(
 
 
 def _check(model: nn.Module) -> None:
-    for name, module in model.named_modules():
+    for name, module in named_parts(model):
         if isinstance(module, _OTHERWISE):
             raise InputError(
                 f"full-grad splits the target among the biases of piecewise linear networks; {name} "

@@ -16,6 +16,7 @@ from pellucid.inspection.capture import Key, capture, key_of, unwrapped
 from pellucid.inspection.layout import Layout, keyed_layouts, layouts
 from pellucid.inspection.meaning import moves
 from pellucid.inspection.modes import evaluation_mode
+from pellucid.inspection.parts import named_parts
 from pellucid.inspection.trace import Trace, Value, trace
 from pellucid.types.address import Address
 from pellucid.types.errors import InputError
@@ -59,7 +60,7 @@ def layers_of(
     """
     inner = unwrapped(model)
     names = (layer,) if isinstance(layer, str) else None if layer is None else tuple(layer)
-    structure = tuple((name, type(module)) for name, module in inner.named_modules())
+    structure = tuple((name, type(module)) for name, module in named_parts(inner))
     key = (names, tuple(inputs.shape[1:]), structure)
     known = _found.setdefault(inner, {})
     if key in known:
@@ -76,7 +77,7 @@ def layers_of(
 def _named(model: nn.Module, inputs: Tensor, names: tuple[str, ...]) -> tuple[Layer, ...]:
     if not names:
         raise InputError("name at least one layer, or none at all for the automatic choice")
-    modules = dict(model.named_modules())
+    modules = dict(named_parts(model))
     watched = trace(model, [inputs])
     of = keyed_layouts(watched)
     found = []

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,19 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from pellucid.inspection.capture import following
+
+
+class ScaledDotProduct(NamedTuple):
+    """The arguments of torch's `scaled_dot_product_attention`, in its order."""
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    attn_mask: Tensor | None = None
+    dropout_p: float = 0.0
+    is_causal: bool = False
+    scale: float | None = None
+    enable_gqa: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +74,7 @@ class _Watch(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         options = kwargs or {}
         if func is F.scaled_dot_product_attention:
-            weights, result = written_out(*args, **options)
+            weights, result = written_out(ScaledDotProduct(*args, **options))
             self._keep(weights, weights)
             return result
         if func is F.multi_head_attention_forward:
@@ -101,27 +114,19 @@ def _squares(result: Tensor, args: Any, options: Any) -> bool:
     return result.ndim == 4 and result.shape[2] == result.shape[3] > 1 and dim in (-1, 3)
 
 
-def written_out(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> tuple[Tensor, Tensor]:
+def written_out(asked: ScaledDotProduct) -> tuple[Tensor, Tensor]:
     """The weights (…, queries, keys) of `scaled_dot_product_attention`, float32 at least, and its result;
     without dropout.
     """
-    if enable_gqa:
+    query, key, value, attn_mask, *_ = asked
+    if asked.enable_gqa:
         key, value = (
             each.repeat_interleave(query.shape[-3] // each.shape[-3], dim=-3) for each in (key, value)
         )
     wide = torch.promote_types(query.dtype, torch.float32)
-    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    scale = 1 / math.sqrt(query.shape[-1]) if asked.scale is None else asked.scale
     logits = query.to(wide) @ key.to(wide).mT * scale
-    if is_causal:
+    if asked.is_causal:
         after = torch.ones(logits.shape[-2:], dtype=torch.bool, device=logits.device).triu(1)
         logits = logits.masked_fill(after, -torch.inf)
     if attn_mask is not None and attn_mask.dtype == torch.bool:

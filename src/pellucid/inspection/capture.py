@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.inspection.keeping import Captured, Keep, Keeper, Key, Operations, key_of
+from pellucid.inspection.parts import named_parts
 from pellucid.inspection.wrappers import uncompiled, unwrapped
 from pellucid.types.address import Address
 from pellucid.types.batch import map_leaves
@@ -44,8 +45,8 @@ def capture(
     """Keep what `layers` give while `model` runs in this block, in this thread; with `inputs`, also what they
     are given.
 
-    `layers`: names as in `model.named_modules()` and addresses ("layer1.0:add" is an operation, "relu#1" the
-    second call alone), or one, or a predicate (name, module), or None for all modules without children.
+    `layers`: names as `parts.named_parts` and addresses ("layer1.0:add" is an operation, "relu#1" the second
+    call alone), or one, or a predicate (name, module), or None for all modules without children.
     `keep(name, tensor)` is called at once for each tensor, before a later layer can overwrite it; reduce
     there if the whole is not needed. Tuples, lists and dicts are kept as such, with their tensors replaced.
 
@@ -112,7 +113,7 @@ def following(
     A module that raises is left without a call of `leave`. TorchScript's modules run unseen.
     """
     thread = get_ident()
-    names = {module: name for name, module in unwrapped(model).named_modules()}
+    names = {module: name for name, module in named_parts(unwrapped(model))}
 
     # Without options when another thread's block ends between the call and its hooks.
     def started(module: nn.Module, inputs: Any, options: Any = None) -> None:
@@ -135,8 +136,12 @@ def following(
 def named_layers(model: nn.Module, layers: Layers = None) -> dict[str, nn.Module]:
     """The modules that `layers` means (see `capture`), in the order of definition, or of the names given."""
     chosen, _ = _chosen(model, layers)
-    modules = dict(model.named_modules(remove_duplicate=False))
+    modules = _by_every_name(model)
     return {name: modules[name] for name in chosen}
+
+
+def _by_every_name(model: nn.Module) -> dict[str, nn.Module]:
+    return dict(model.named_modules(remove_duplicate=False)) | dict(named_parts(model))
 
 
 def _chosen(model: nn.Module, layers: Layers) -> tuple[dict[str, int], set[str]]:
@@ -144,10 +149,10 @@ def _chosen(model: nn.Module, layers: Layers) -> tuple[dict[str, int], set[str]]
     and those of the operations.
     """
     if layers is None:
-        return {name: 0 for name, module in model.named_modules() if not any(module.children())}, set()
+        return {name: 0 for name, module in named_parts(model) if not any(module.children())}, set()
     if callable(layers):
-        return {name: 0 for name, module in model.named_modules() if layers(name, module)}, set()
-    known = dict(model.named_modules(remove_duplicate=False))
+        return {name: 0 for name, module in named_parts(model) if layers(name, module)}, set()
+    known = _by_every_name(model)
     chosen, operations = dict[str, int](), set[str]()
     for each in [layers] if isinstance(layers, (str, Address)) else layers:
         address = Address(each) if isinstance(each, str) and each in known else each

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from pellucid.inspection.capture import named_layers, unwrapped
 from pellucid.inspection.keeping import Key, key_of
 from pellucid.inspection.layout import Layout, layer_layouts, layout_of_shape
+from pellucid.inspection.parts import named_parts
 from pellucid.inspection.replacing import replacing
 from pellucid.types.address import Address
 from pellucid.types.change import Change, Scaling, Writing
@@ -87,7 +88,7 @@ def _structure_of(model: nn.Module) -> nn.Module:
     hooks are copied at one stroke, since other threads may hook the network meanwhile.
     """
     known: dict[int, Any] = {id(parameter): parameter for parameter in model.parameters()}
-    for module in model.modules():
+    for _, module in named_parts(model):
         for name, value in [*vars(module).items()]:
             if isinstance(value, OrderedDict) and "hooks" in name:
                 known[id(value)] = value.copy()

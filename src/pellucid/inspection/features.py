@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from pellucid.inspection.capture import Key, capture, unwrapped
 from pellucid.inspection.layout import Layout, channels_first, layer_layouts
 from pellucid.inspection.modes import evaluation_mode
+from pellucid.inspection.parts import named_parts
 from pellucid.types.batch import Batch
 from pellucid.types.errors import InputError
 
@@ -70,7 +71,7 @@ def feature_layers(model: nn.Module, inputs: Tensor, most: int = 32) -> tuple[st
     tensor with a vector, tokens or a map for each picture, as deep inside as keeps them so few.
     """
     inner = unwrapped(model)
-    parts = {name: any(module.children()) for name, module in inner.named_modules() if name}
+    parts = {name: any(module.children()) for name, module in named_parts(inner) if name}
 
     def usable(name: str, output: Tensor) -> bool:
         return output.ndim in (2, 3, 4) and len(output) == len(inputs) and output.is_floating_point()
@@ -89,7 +90,7 @@ def feature_layers(model: nn.Module, inputs: Tensor, most: int = 32) -> tuple[st
 
 def last_features(model: nn.Module, inputs: Tensor) -> str:
     """The layer before the classifier: the last to end before the last dense layer or convolution."""
-    modules, layers = dict(unwrapped(model).named_modules()), feature_layers(model, inputs, most=10**6)
+    modules, layers = dict(named_parts(unwrapped(model))), feature_layers(model, inputs, most=10**6)
     if not layers:
         raise InputError("this network has no layer that gives vectors, tokens or maps")
     weighted = [at for at, name in enumerate(layers) if isinstance(modules[name], (nn.Linear, nn.Conv2d))]

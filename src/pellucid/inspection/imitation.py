@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pellucid.inspection.parts import named_parts
 from pellucid.types.batch import ATOMS, leaves, map_leaves
 from pellucid.types.errors import InputError
 
@@ -21,7 +22,7 @@ def on_meta(model: nn.Module) -> nn.Module:
     the network cannot be copied.
     """
     copies: dict[int, Any] = {}
-    for module in model.modules():
+    for _, module in named_parts(model):
         for name, part in vars(module).items():
             if type(part) in _TABLES and not part:
                 copies[id(part)] = type(part)()  # half of the time would go into hooks that no module has
@@ -49,7 +50,7 @@ def tensors_of(model: nn.Module) -> Iterator[tuple[Holding, str, Tensor]]:
     """The tensors that modules hold, with their names; those that are shared come once for each place. A
     constant is one that is held as a plain attribute, or in a list, tuple or dict that is one.
     """
-    for path, module in model.named_modules():
+    for path, module in named_parts(model):
         within = f"{path}." if path else ""
         for attribute, part in vars(module).items():
             if type(part) in ATOMS or (type(part) in _TABLES and not part) or attribute == "_modules":
@@ -61,6 +62,15 @@ def tensors_of(model: nn.Module) -> Iterator[tuple[Holding, str, Tensor]]:
                 )
             else:
                 yield from (("constant", within + attribute, tensor) for tensor in leaves(Tensor, part))
+
+
+def held_as(holding: Holding, model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Those tensors of `tensors_of`, each once."""
+    seen = set[int]()
+    for each, name, tensor in tensors_of(model):
+        if each == holding and id(tensor) not in seen:
+            seen.add(id(tensor))
+            yield name, tensor
 
 
 class Imitation:

@@ -10,8 +10,10 @@ from typing import Any
 from torch import nn
 
 from pellucid.inspection.counting import MOVES, bias_additions_of, multiply_adds_of
+from pellucid.inspection.imitation import held_as
 from pellucid.inspection.memory import kept_for_training, peak_bytes
 from pellucid.inspection.modes import uncollected
+from pellucid.inspection.parts import kept, unregistered
 from pellucid.inspection.receptive_field import ReceptiveField, receptive_fields
 from pellucid.inspection.trace import Call, Operation, Trace, Value, trace
 from pellucid.types.errors import InputError
@@ -114,7 +116,7 @@ def table_of(
 ) -> LayerTable:
     """The table of a run with `inputs`. `seconds` are those of `time_calls`."""
     model = trace.calls[0].module
-    notes = [f"run {trace.note}"] if trace.note else []
+    notes = [*([f"run {trace.note}"] if trace.note else []), *_said_of_unregistered(model)]
     training = None
     try:
         training = kept_for_training(trace, inputs)
@@ -126,12 +128,27 @@ def table_of(
             uncounted[operation.name].append(trace.calls[operation.call].address)
     return LayerTable(
         rows=tuple(_rows(trace, training, seconds or {})),
-        trainable=sum(each.numel() for each in model.parameters() if each.requires_grad),
-        buffers=sum(each.numel() for each in model.buffers()),
+        trainable=sum(each.numel() for _, each in held_as("parameter", model) if each.requires_grad),
+        buffers=sum(each.numel() for _, each in held_as("buffer", model)),
         peak_bytes=peak_bytes(trace),
         uncounted={name: tuple(addresses) for name, addresses in uncounted.items()},
         notes=tuple(notes),
     )
+
+
+def _said_of_unregistered(model: nn.Module) -> Iterator[str]:
+    """What a network's author should know of parts in plain containers."""
+    found = unregistered(model)
+    within = tuple(f"{name}." for name in found)
+    names = [name for name in found if not name.startswith(within)]
+    if names:
+        counted = sum(each.numel() for name, each in held_as("parameter", model) if name.startswith(within))
+        shown = f"{', '.join(names[:3])}{f', … {len(names)} in all,' if len(names) > 3 else ''}"
+        yield (
+            f"{shown} {'is' if len(names) == 1 else 'are'} in a plain list, tuple or dict, which torch does "
+            f"not look into: the {counted:,} parameters there are counted here, but are neither trained nor "
+            "saved nor moved with the network; use nn.ModuleList or nn.ModuleDict"
+        )
 
 
 @dataclass
@@ -250,7 +267,7 @@ def _parameters(model: nn.Module) -> dict[nn.Module, dict[int, int]]:
     def look(module: nn.Module) -> dict[int, int]:
         if module not in found:
             held = {id(each): each.numel() for each in module._parameters.values() if each is not None}
-            for part in module.children():
+            for part in (*module.children(), *(part for _, part in kept(module))):
                 held |= look(part)
             found[module] = held
         return found[module]
@@ -263,7 +280,7 @@ def _own_parameters(trace: Trace) -> Counter[str]:
     """How many parameters each module that ran has beyond its parts that ran, by name."""
     ran = {call.name for call in trace.calls}
     own: Counter[str] = Counter()
-    for name, parameter in trace.calls[0].module.named_parameters():
+    for name, parameter in held_as("parameter", trace.calls[0].module):
         holder = name.rpartition(".")[0]
         while holder not in ran:
             holder = holder.rpartition(".")[0]

@@ -14,9 +14,11 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.overrides import TorchFunctionMode
 
+from pellucid.inspection.attention import ScaledDotProduct
 from pellucid.inspection.capture import following
 from pellucid.inspection.imitation import CHEAPER, Result, is_new, key_of, memory_of, tensors_of
 from pellucid.inspection.modes import undone
+from pellucid.inspection.parts import named_parts
 from pellucid.inspection.refusals import REFUSALS, refusal
 from pellucid.inspection.trace import Trace, default_device, placed
 from pellucid.types.batch import leaves
@@ -51,7 +53,7 @@ def kept_for_training(trace: Trace, inputs: Sequence[Any]) -> dict[str, int]:
     model, device = trace.calls[0].module, trace.device
     if device != "meta":
         model = copy.deepcopy(model)  # the run moves averages on
-    training = {module: module.training for module in model.modules()}
+    training = {module: module.training for _, module in named_parts(model)}
     keeping = _Keeping(model)
     try:
         with (
@@ -62,7 +64,9 @@ def kept_for_training(trace: Trace, inputs: Sequence[Any]) -> dict[str, int]:
             keeping,
             default_device(device),
         ):
-            model.train()(*placed(inputs, device))
+            for module in training:
+                module.training = True
+            model(*placed(inputs, device))
     except REFUSALS as error:
         raise InputError(keeping.refusal(error)) from error
     finally:
@@ -77,7 +81,7 @@ class _Keeping(TorchFunctionMode):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.bytes: Counter[str] = Counter()
-        self._modules = dict(model.named_modules())
+        self._modules = dict(named_parts(model))
         self._running: list[tuple[str, str, Any]] = []  # name, address, inputs
         self._numbers: Counter[str] = Counter()
         # The tensors are held, so that the memory of one that is gone is not taken for another's.
@@ -152,26 +156,22 @@ def _unpack(tensor: Tensor) -> Tensor:
     return tensor
 
 
-def _in_one_piece(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> Tensor:
+def _in_one_piece(*arguments: Any, **options: Any) -> Tensor:
     """F.scaled_dot_product_attention without values, which torch would compute step by step: keeping query,
     key, value, mask and output, but not the weights.
     """
+    asked = ScaledDotProduct(*arguments, **options)
+    query, key, value, mask, *_ = asked
     if query.dim() != 4 or not query.is_meta:
-        return F.scaled_dot_product_attention(
-            query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa
-        )
-    mask = None if attn_mask is None else attn_mask.to(query.dtype)
+        return F.scaled_dot_product_attention(*arguments, **options)
     output, _ = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-        query, key, value, dropout_p, is_causal, attn_mask=mask, scale=scale
+        query,
+        key,
+        value,
+        asked.dropout_p,
+        asked.is_causal,
+        attn_mask=None if mask is None else mask.to(query.dtype),
+        scale=asked.scale,
     )
     made: Tensor = output
     return made

@@ -11,6 +11,8 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
+from pellucid.inspection.parts import named_parts
+
 # In how many blocks each module is at the moment, and whether it was training when the first began.
 _blocks: WeakKeyDictionary[nn.Module, tuple[int, bool]] = WeakKeyDictionary()
 _lock = Lock()
@@ -24,7 +26,7 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
     Where blocks of several threads overlap, of a network, its parts or its wrapper, a module's mode comes
     back when the last one ends that it is in.
     """
-    modules = [*model.modules()]
+    modules = [module for _, module in named_parts(model)]
     with _lock:
         for module in modules:
             count, training = _blocks.get(module) or (0, module.training)
@@ -47,7 +49,7 @@ def undone(model: nn.Module) -> Iterator[None]:
     """Buffers and torch's random generators as they were, whatever runs in the block."""
     buffers = [
         (module._buffers, name, buffer, buffer.clone())
-        for module in model.modules()
+        for _, module in named_parts(model)
         for name, buffer in module._buffers.items()
         if buffer is not None
     ]

@@ -55,7 +55,10 @@ def check_inputs(model: nn.Module, inputs: Sequence[Any]) -> None:
         needed = [each.name for each in taken if each.default is inspect.Parameter.empty]
         further = [each.name for each in taken if each.default is not inspect.Parameter.empty]
         more = f", and if you like {_listed(further)}" if further else ""
-        raise InputError(f"{kind} takes {_counted(needed)}{more}; got {len(inputs)}") from None
+        raise InputError(
+            f"{kind} takes {_counted(needed)}{more}; got {len(inputs)}; "
+            "`pellucid inspect` takes an --input for each"
+        ) from None
 
 
 def refusal(address: str, module: nn.Module, shapes: Sequence[tuple[int, ...]], error: BaseException) -> str:

@@ -18,6 +18,7 @@ from pellucid.inspection.capture import capture
 from pellucid.inspection.keeping import Captured, Key
 from pellucid.inspection.layout import Layout, layout_of_shape
 from pellucid.inspection.modes import evaluation_mode
+from pellucid.inspection.parts import named_parts
 from pellucid.inspection.wrappers import unwrapped
 from pellucid.types.recording import Floats, LayerStatistics
 
@@ -78,7 +79,7 @@ def observe(
     statistics are taken in float32. An output that is several tensors counts by its first.
     """
     inner = unwrapped(model)
-    modules = dict(inner.named_modules())
+    modules = dict(named_parts(inner))
     pictures: dict[str, Floats] = {}
 
     def keep(name: str, output: Tensor) -> Tensor:
@@ -92,10 +93,11 @@ def observe(
     with evaluation_mode(inner), torch.inference_mode(), capture(model, _is_layer, keep=keep) as seen:
         output = run()
         layers = _layer_statistics(modules, seen)
-    convolutions = [name for name, _ in seen.outputs if isinstance(modules[name], nn.Conv2d)]
+    ran = (modules[name] for name, _ in seen.outputs)
+    first = next((module for module in ran if isinstance(module, nn.Conv2d)), None)
     return Observation(
         layers=layers,
-        filters=_array(modules[convolutions[0]].weight.detach().float()) if convolutions else None,
+        filters=None if first is None else _array(first.weight.detach().float()),
         maps={name: pictures[name] for name in maps if name in pictures},
         output=output,
     )
@@ -106,7 +108,7 @@ def map_layers(model: nn.Module, layouts: Mapping[Key, Layout]) -> tuple[str, ..
 
     They are the first convolution and the last layer at every size of feature map (the ends of the stages).
     """
-    modules = {name: part for name, part in unwrapped(model).named_modules() if _is_layer(name, part)}
+    modules = {name: part for name, part in named_parts(unwrapped(model)) if _is_layer(name, part)}
     sizes: dict[str, tuple[int, ...]] = {}
     for (name, _), layout in layouts.items():
         if name in modules and len(layout.grid) == 2 and math.prod(layout.grid) > 1:

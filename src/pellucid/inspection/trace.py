@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
+from textwrap import shorten
 from typing import Any, Literal
 
 import torch
@@ -23,6 +24,7 @@ from pellucid.inspection.capture import following
 from pellucid.inspection.imitation import Imitation, memory_of, on_meta, tensors_of
 from pellucid.inspection.modes import evaluation_mode, uncollected, undone
 from pellucid.inspection.operations import made_by, name_of, within_torch
+from pellucid.inspection.parts import named_parts
 from pellucid.inspection.refusals import (
     REFUSALS,
     NeedsValuesError,
@@ -82,7 +84,7 @@ class Operation:
 class Call:
     """One call of a module. Operations `start` to `stop` ran in it, those of its parts included.
 
-    `name` is as in `named_modules()`, "" for the network itself; `number` counts the calls of one module from
+    `name` is as in `named_parts`, "" for the network itself; `number` counts the calls of one module from
     0. `parent` is the index of the call around it, None for the network's.
     """
 
@@ -167,7 +169,8 @@ def trace(model: nn.Module, inputs: Sequence[Any], *, real: bool = False) -> Tra
             raise
         found = _run(inner, inputs, device)  # if the network refuses the inputs, it does so here
         given = "zeros" if any(leaf.is_meta for leaf in leaves(Tensor, inputs)) else "the values given"
-        why = f"with {given}, since it does not run without values ({first_line(error.__cause__ or error)})"
+        reason = shorten(first_line(error.__cause__ or error), 120, placeholder=" …")
+        why = f"with {given}, since it does not run without values ({reason})"
         return Trace(found.calls, found.operations, found.device, why)
 
 
@@ -231,7 +234,7 @@ class _Recorder(TorchFunctionMode):
         self.calls: list[Call] = []
         self.operations: list[Operation] = []
         self._call = call
-        self._modules = dict(model.named_modules())
+        self._modules = dict(named_parts(model))
         self._running: list[Call] = []
         self._numbers: Counter[str] = Counter()
         # By id; the tensors are held, so that no other one gets the id, or the memory, of one that is gone.

@@ -19,6 +19,9 @@ _TORCHVISION_OPTIONS: dict[str, dict[str, bool]] = {
     "googlenet": {"aux_logits": False, "init_weights": True},
     "inception_v3": {"aux_logits": False, "init_weights": True},
 }
+# Its segmenters and detectors, told without importing it.
+_SEGMENTERS = ("deeplabv3_", "fcn_", "lraspp_")
+_DETECTORS = ("fasterrcnn_", "fcos_", "keypointrcnn_", "maskrcnn_", "retinanet_", "ssd300_", "ssdlite320_")
 
 _KEPT = "network.py"
 
@@ -57,7 +60,16 @@ def gives_maps(name: str) -> bool | None:
     """
     if ".py" in name or name in PICTURES:
         return None
-    return name in SEGMENTATION or name.startswith("unet/")
+    return name in SEGMENTATION or name.startswith(("unet/", *_of_torchvision(_SEGMENTERS)))
+
+
+def gives_boxes(name: str) -> bool:
+    """Whether the network is a detector."""
+    return name.startswith(_of_torchvision(_DETECTORS))
+
+
+def _of_torchvision(beginnings: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"torchvision/{each}" for each in beginnings)
 
 
 def build_on_meta(name: str, *, inputs: tuple[int, ...], outputs: int) -> nn.Module:
@@ -88,7 +100,8 @@ def _from_torchvision(name: str, *, inputs: tuple[int, ...], outputs: int) -> nn
     import torchvision
 
     channels, _, _ = picture_shape(inputs)
-    names = torchvision.models.list_models(module=torchvision.models)
+    homes = (torchvision.models, torchvision.models.segmentation, torchvision.models.detection)
+    names = [known for home in homes for known in torchvision.models.list_models(module=home)]
     if name not in names:
         raise unknown_name("model", f"torchvision/{name}", [f"torchvision/{other}" for other in names])
     if channels != 3:
@@ -96,7 +109,9 @@ def _from_torchvision(name: str, *, inputs: tuple[int, ...], outputs: int) -> nn
             f"torchvision/{name} takes pictures with 3 channels, these have {channels}: have the data read "
             "as RGB, or take one of `pellucid list models` or timm/…, which take any number"
         )
-    options = _TORCHVISION_OPTIONS.get(name, {})
+    options: dict[str, bool | None] = {**_TORCHVISION_OPTIONS.get(name, {})}
+    if name.startswith((*_SEGMENTERS, *_DETECTORS)):
+        options["weights_backbone"] = None  # which would be fetched
     model: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=outputs, **options)
     return model
 

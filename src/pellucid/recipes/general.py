@@ -7,11 +7,11 @@ from dataclasses import replace
 from pellucid.data.augment import Augmentation
 from pellucid.data.settings import DataSettings
 from pellucid.models import AUTOENCODERS, MODELS
-from pellucid.models.naming import gives_maps
+from pellucid.models.naming import gives_boxes, gives_maps
 from pellucid.recipes import RECIPES
 from pellucid.recipes.recipe import ModelSettings, Recipe
 from pellucid.training.settings import OptimSettings, ScheduleSettings, Settings
-from pellucid.types.errors import unknown_name
+from pellucid.types.errors import InputError, unknown_name
 
 
 def find_recipe(name: str) -> Recipe:
@@ -28,6 +28,11 @@ def for_model(name: str) -> Recipe:
     pictures. A network that answers for pixels begins as the recipe `pictures-unet` does, an autoencoder as
     `mnist-ae`, on any pictures.
     """
+    if gives_boxes(name):
+        raise InputError(
+            f"{name} finds boxes, and there is no task for these yet: `pellucid inspect` shows it, and "
+            "in Python it is explained by a box as target, pellucid.explain.target_detection.detection"
+        )
     called = name.rpartition("/")[2].rpartition(":")[2]
     if name in AUTOENCODERS:
         return replace(RECIPES["mnist-ae"](), name=called, model=ModelSettings(name), data=DataSettings())

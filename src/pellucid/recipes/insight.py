@@ -17,6 +17,7 @@ from pellucid.explain.cam_gradient import grad_cam
 from pellucid.explain.target import likeliest
 from pellucid.inspection.features import features, last_features
 from pellucid.inspection.layout import layer_layouts
+from pellucid.inspection.parts import named_parts
 from pellucid.inspection.projection import project
 from pellucid.inspection.strongest import strongest
 from pellucid.types.data_info import DataInfo
@@ -77,7 +78,7 @@ def _explained(model: nn.Module, data: Data, split: str, wrong: list[int]) -> Ex
 def _excited(
     model: nn.Module, info: DataInfo, source: Source, whole: Source, first: Tensor
 ) -> ExcitedFilters | None:
-    modules = dict(model.named_modules())
+    modules = dict(named_parts(model))
     keys = layer_layouts(model, [first])
     layer = next((name for name, _ in keys if isinstance(modules.get(name), nn.Conv2d)), None)
     if layer is None:

@@ -13,7 +13,9 @@ from pellucid.data.loading import normalise
 from pellucid.data.opening import data_at, open_data
 from pellucid.data.settings import DataSettings, PictureSettings
 from pellucid.data.source import Data
+from pellucid.models import MODELS
 from pellucid.models.published import open_weights
+from pellucid.recipes import RECIPES
 from pellucid.recipes.experiment import open_run, restore
 from pellucid.recipes.fitting import InputSettings, sized_for
 from pellucid.recipes.general import find_recipe
@@ -116,8 +118,14 @@ def open_seen(network: OpenedNetwork, given: str = "") -> Data:
 
 
 def is_run(what: str) -> bool:
-    """Whether `what` is the folder of a run, not the name of a recipe or network."""
-    return (Path(what) / "run.json").exists()
+    """Whether `what` is the folder of a run, not the name of a recipe or network. Raises `InputError` for
+    any other folder.
+    """
+    if (Path(what) / "run.json").exists():
+        return True
+    if what and what not in (*RECIPES, *MODELS) and Path(what).is_dir():
+        raise InputError(f"{what} is a folder, but no run: there is no run.json in it")
+    return False
 
 
 def some_classes(weights: str) -> tuple[str, ...]:

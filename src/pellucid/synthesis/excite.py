@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from pellucid.inspection.capture import Key, capture, unwrapped
 from pellucid.inspection.layout import layer_layouts, layout_of_shape
 from pellucid.inspection.modes import evaluation_mode
+from pellucid.inspection.parts import named_parts
 from pellucid.ops.normalisation import normalised
 from pellucid.ops.random import seed_of
 from pellucid.synthesis.canvas import Canvas
@@ -172,7 +173,7 @@ class _Stage:
             return 0 not in layout.order and prod(layout.extent) > 1
 
         inner, own = unwrapped(self._model), self._objective.layers[0]
-        leaves = {name for name, module in inner.named_modules() if not any(module.children())}
+        leaves = {name for name, module in named_parts(inner) if not any(module.children())}
         chosen = sorted(leaves | {own[0]})
         with evaluation_mode(inner), torch.no_grad(), capture(self._model, chosen, keep=is_map) as seen:
             self._model(self._sample)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from pellucid.inspection.capture import Key, capture, key_of, named_layers, unwrapped
 from pellucid.inspection.layout import layer_layouts, layout_of_shape
 from pellucid.inspection.modes import evaluation_mode
+from pellucid.inspection.parts import named_parts
 from pellucid.types.address import Address
 from pellucid.types.data_info import Preprocessing
 from pellucid.types.errors import InputError
@@ -39,7 +40,7 @@ def keys_of(model: nn.Module, addresses: tuple[str, ...]) -> tuple[Key, ...]:
     """The layers that addresses name. Raises `InputError` for one that there is not, and for an index."""
     keys = []
     for text in addresses:
-        named = text in dict(unwrapped(model).named_modules())
+        named = text in dict(named_parts(unwrapped(model)))
         address = Address(text) if named else Address.parse(text)
         if address.index:
             raise InputError(f"style and content are told by whole layers; got {text}: leave the index out")

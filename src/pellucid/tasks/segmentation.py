@@ -226,6 +226,8 @@ class Segmentation:
 
     def _maps(self, output: Any) -> list[Tensor]:
         """The main output and the auxiliary ones, without outputs that are for no class of the data."""
+        if isinstance(output, Mapping):  # torchvision's, with the names "out" and "aux"
+            output = tuple(output.values())
         parts = output if isinstance(output, tuple) else (output,)
         maps = [part for part in parts if part is not None]
         for part in maps:
@@ -233,7 +235,7 @@ class Segmentation:
                 came = tuple(part.shape) if isinstance(part, Tensor) else type(part).__name__
                 raise InputError(
                     f"a segmentation network must give logits (samples, {len(self.classes)}, height, width), "
-                    f"or a tuple that starts with them; got {came}"
+                    f"or a tuple or dict that starts with them; got {came}"
                 )
         return [part[:, : len(self.classes)] for part in maps]
 

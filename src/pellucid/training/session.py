@@ -20,7 +20,7 @@ from torch.distributed.fsdp import fully_shard
 from pellucid.data.augment import Augmentation
 from pellucid.data.source import Data
 from pellucid.inspection.cost import parameter_count
-from pellucid.inspection.refusals import first_line
+from pellucid.inspection.refusals import REFUSALS, first_line
 from pellucid.models.naming import set_dropout
 from pellucid.models.transfer import layer_rates
 from pellucid.ops.random import seed_of
@@ -54,10 +54,6 @@ class Step:
     lr: float
     asked: bool
     due: bool
-
-
-# What networks raise for inputs that do not fit them, or for mistakes of their own.
-_REFUSALS = (RuntimeError, ValueError, TypeError, AttributeError, LookupError, NotImplementedError)
 
 
 class Session:
@@ -143,7 +139,7 @@ class Session:
                 self.task.objectives()[0].loss(copy.deepcopy(model), batch)
         except InputError:
             raise
-        except _REFUSALS as error:
+        except REFUSALS as error:
             where = traceback.extract_tb(error.__traceback__)[-1]
             raise InputError(
                 f"the network cannot be trained on {len(batch)} inputs of shape "

@@ -19,6 +19,17 @@ class UnknownNameError(InputError, KeyError):
     __str__ = ValueError.__str__  # KeyError would print the message in quotes
 
 
+def in_words(error: Exception) -> str:
+    """What an error says, in one line: of a file that cannot be read or written which one it is, and why."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        known = {
+            FileNotFoundError: "no such file or folder",
+            IsADirectoryError: "it is a folder, where a file is expected",
+        }
+        return f"{error.filename}: {known.get(type(error), error.strerror.lower())}"
+    return " ".join(str(error).split())
+
+
 def unknown_name(
     kind: str, name: str, names: Iterable[str], *, shown_by: str = "pellucid list"
 ) -> UnknownNameError:

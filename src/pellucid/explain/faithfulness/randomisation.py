@@ -19,6 +19,7 @@ from pellucid.explain.faithfulness.order import at_pixels
 from pellucid.explain.running import fitting, settle
 from pellucid.explain.target import Target
 from pellucid.inspection.capture import unwrapped
+from pellucid.inspection.parts import named_parts
 from pellucid.ops.random import seed_of
 from pellucid.types.errors import InputError
 from pellucid.types.heatmap import Heatmap
@@ -52,7 +53,7 @@ def cascading_randomisation(
     fixed = Target(settled.texts[0], settled, lambda output: settled)
     first = at_pixels(method(model, inputs, fixed)).abs()
     random = copy.deepcopy(unwrapped(model))
-    layers = [(name, module) for name, module in random.named_modules() if any(True for _ in _own(module))]
+    layers = [(name, module) for name, module in named_parts(random) if any(True for _ in _own(module))]
     if not layers:
         raise InputError("the network has no weights to randomise")
     layers.reverse()

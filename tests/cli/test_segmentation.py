@@ -163,3 +163,45 @@ def test_grey_data_are_read_in_colour_where_weights_want_it(run, tmp_path, capsy
     (tmp_path / "classes.txt").write_text("background\nshape\n")
     assert cli.main(["evaluate", str(run), "--data", str(tmp_path), "--device", "cpu"]) == 0
     assert "mIoU" in capsys.readouterr().out
+
+
+def pairs(root: Path, labels: dict[str, list[np.ndarray]]) -> Path:
+    """Grey pictures of 20 × 28 with the label maps of each split."""
+    for split, maps in labels.items():
+        for folder in ("images", "masks"):
+            (root / split / folder).mkdir(parents=True)
+        for i, labels_of_one in enumerate(maps):
+            picture = np.random.default_rng(i).integers(0, 256, (20, 28), dtype=np.uint8)
+            Image.fromarray(picture).save(root / f"{split}/images/{i}.png")
+            Image.fromarray(labels_of_one).save(root / f"{split}/masks/{i}.png")
+    return root
+
+
+def test_a_label_that_only_a_test_picture_has_is_noted(photographs, tmp_path, capsys):
+    two, three = np.tri(20, 28, dtype=np.uint8), 2 * np.tri(20, 28, dtype=np.uint8)
+    data = pairs(tmp_path / "data", {"train": [two, two], "test": [two, three]})
+    call = ["train", *arguments(photographs), "--data", str(data), *"--epochs 1 --augment.window 16".split()]
+    assert cli.main([*call, "--out", str(tmp_path / "a")]) == 0
+    assert "no training sample was seen to show 2, which then cannot be learnt" in flat(capsys)
+    (data / "classes.txt").write_text("below\nabove\n")
+    assert cli.main([*call, "--out", str(tmp_path / "b")]) == 0
+    said = flat(capsys)
+    assert "1 file was left out (test/images/1.png: " in said
+    assert "no training sample" not in said
+
+
+def test_a_split_without_a_judged_pixel_is_refused(tmp_path, capsys):
+    two, void = np.tri(20, 28, dtype=np.uint8), np.full((20, 28), 255, np.uint8)
+    for split, other in (("train", "test"), ("test", "train")):
+        data = pairs(tmp_path / split, {split: [void], other: [two]})
+        (data / "classes.txt").write_text("below\nabove\n")
+        assert cli.main(["data", "check", str(data)]) == 1
+        assert "pictures with label maps, unusable as it is" in flat(capsys)
+        assert cli.main(["train", "unet-bn-8", "--data", str(data)]) == 2
+        said = f"none of the {split} pictures can be used with labels; {split}/images/0.png: no pixel of its"
+        assert said in flat(capsys)
+
+
+def flat(capsys: pytest.CaptureFixture[str]) -> str:
+    """All that was printed, on one line."""
+    return " ".join("".join(capsys.readouterr()).split())

@@ -78,6 +78,19 @@ def test_a_mismatch_says_what_and_changes_nothing(tmp_path: Path) -> None:
     torch.testing.assert_close(model.state_dict(), before, rtol=0, atol=0)
 
 
+def test_weights_for_other_channels_say_how_to_read_pictures_so(tmp_path: Path) -> None:
+    model, path = network(), tmp_path / "weights.pt"
+    state = network(1).state_dict()
+    state["conv1.weight"] = state["conv1.weight"].mean(1, keepdim=True)
+    torch.save(state, path)
+    with pytest.raises(InputError, match=r"trained on pictures of 1 channels\? --data\.channels L\)"):
+        load_weights(model, path)
+    state["linear.weight"] = torch.zeros(10, 64)
+    torch.save(state, path)
+    with pytest.raises(InputError, match=r"trained for other classes\? --model\.classifier new\)"):
+        load_weights(model, path)
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [

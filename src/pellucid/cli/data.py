@@ -56,10 +56,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _print(report: Report, console: Console) -> None:
-    samples = (
-        ", ".join(f"{count:,} {split}" for split, count in report.samples.items()) or "nothing to train on"
+    samples = ", ".join(f"{count:,} {split}" for split, count in report.samples.items())
+    console.print(
+        f"[bold]{escape(report.path)}[/]: {report.kind}, {samples or 'unusable as it is'}", soft_wrap=True
     )
-    console.print(f"[bold]{escape(report.path)}[/]: {report.kind}, {samples}", soft_wrap=True)
     if any(report.counts.values()):
         console.print(_balance(report))
     for split, pixels in report.pixels.items():

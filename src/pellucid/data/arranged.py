@@ -87,7 +87,7 @@ def arranged(data: Data, classes: Sequence[str]) -> Data:
         more = ", …" if len(unknown) > 3 else ""
         raise InputError(
             f"{data.info.name} has {named}{more} among its {len(own):,} classes; the network knows "
-            f"{len(classes):,} ({', '.join(classes[:3])}, …)"
+            f"{len(classes):,} ({', '.join(classes[:3])}{', …' if len(classes) > 3 else ''})"
         )
     found = [number for number in numbers if number is not None]
     counts = dict(zip(found, data.info.class_counts, strict=True))

@@ -58,8 +58,8 @@ class Codes:
             row, column = wrong[0].tolist()
             found = [self._shown(value) for value in np.unique(numbers[known[place] != numbers]).tolist()[:4]]
             raise InputError(
-                f"{where}: the unknown label {', '.join(found)} (first in row {row}, column {column}, "
-                f"{len(wrong):,} pixels in all); known are "
+                f"{where}: the unknown label {', '.join(found)} (first in row {row}, column {column}; "
+                f"pixels in all: {len(wrong):,}); known are "
                 f"{', '.join(self._shown(value) for value in known.tolist()[:8])}"
                 f"{', …' if len(known) > 8 else ''}"
             )

@@ -63,7 +63,10 @@ class PairListing:
         lost = {pair.split for pair in self.pairs} - {pair.split for pair in pairs}
         if lost or not pairs:
             which = f"{min(lost)} " if pairs else ""
-            raise InputError(f"{self.root}: none of the {which}pictures can be used with labels{first}")
+            raise InputError(
+                f"{self.root}: none of the {which}pictures can be used with labels{first}; mend their label "
+                "maps, or take these pictures out"
+            )
         return replace(self, pairs=tuple(pairs), left_out=every)
 
     def label_map(self, pair: Pair) -> LabelMap:

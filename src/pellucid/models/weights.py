@@ -33,6 +33,7 @@ _WRAPPERS = ("module.", "_orig_mod.", "model.", "backbone.", "net.")
 _AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")  # classifiers of Inception networks that only training needs
 _RECORD = "pellucid"  # in the metadata of a file of safetensors
 _SHOWN = 4
+_CHANNELS = {1: "L", 3: "RGB"}
 # What the readers raise for bytes that are no archive or pickle, or stop in the middle of one.
 BROKEN = (
     SafetensorError,
@@ -153,14 +154,26 @@ def load_state(
         if names
     ]
     if problems:
-        new = (
-            " (trained for other classes? --model.classifier new)" if len(shapes) > 0 == len(missing) else ""
-        )
+        asked = _trained_otherwise(state, own) if shapes and not missing else ""
         raise InputError(
-            f"{where} does not hold the weights of this {type(model).__name__}; {'; '.join(problems)}{new}"
+            f"{where} does not hold the weights of this {type(model).__name__}; {'; '.join(problems)}{asked}"
         )
     own.update(state)  # it knows the versions of its modules, which some of them ask for
     model.load_state_dict(own)
+
+
+def _trained_otherwise(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> str:
+    """What may be behind other shapes of the same names: pictures of other channels where only the first
+    layer's inputs differ, or other classes.
+    """
+    (theirs, ours), *more = [
+        (state[name].shape, tensor.shape)
+        for name, tensor in own.items()
+        if name in state and state[name].shape != tensor.shape
+    ]
+    if not more and len(ours) == 4 and theirs[0] == ours[0] and theirs[1] in _CHANNELS:
+        return f" (trained on pictures of {theirs[1]} channels? --data.channels {_CHANNELS[theirs[1]]})"
+    return " (trained for other classes? --model.classifier new)"
 
 
 def _kind(tensor: Tensor) -> str:

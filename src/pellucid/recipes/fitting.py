@@ -100,9 +100,10 @@ def expected_by(settings: InputSettings, data: Data, record: Preprocessing | Non
     preprocessing = normalised_for(settings, record or own)
     expected, there = len(preprocessing.mean), data.info.shape[0]
     if expected != there:
+        advice = {1: "; --data.channels L reads it in grey", 3: "; --data.channels RGB reads it in colour"}
         raise InputError(
             f"the network expects {expected} channels ({'model.mean' if settings.mean else 'its weights'}), "
-            f"{data.info.name} has {there}; --data.channels RGB or L reads pictures so"
+            f"{data.info.name} has {there}{advice.get(expected, '')}"
         )
     return replace(data, info=replace(data.info, preprocessing=preprocessing))
 

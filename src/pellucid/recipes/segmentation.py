@@ -15,6 +15,25 @@ from pellucid.recipes.recipe import ModelSettings, Recipe
 from pellucid.tasks.segmentation import SegmentationSettings
 from pellucid.training.settings import OptimSettings, RecorderSettings, ScheduleSettings, Settings
 
+_WITH_DICE = SegmentationSettings(loss="cross-entropy+dice")
+_FEW = RecorderSettings(probes=4, per_decade=2)
+
+_BRIEF = Settings(
+    clip_norm=1.0,
+    optim=OptimSettings("adamw", lr=4e-3, weight_decay=0.05),
+    schedule=ScheduleSettings("one-cycle"),
+    augment=Augmentation(flip=True),
+    recorder=_FEW,
+)
+"""For a narrow network that begins from nothing and has minutes."""
+
+_LONG = replace(
+    _BRIEF,
+    optim=OptimSettings("adamw", lr=2e-3, weight_decay=0.05),
+    schedule=ScheduleSettings("cosine", warmup=0.5),
+)
+"""For many passes over photographs."""
+
 
 def pictures_unet() -> Recipe:
     """U-Net on any pictures with label maps: `pellucid train pictures-unet --data photos/`.
@@ -26,13 +45,11 @@ def pictures_unet() -> Recipe:
         "pictures-unet",
         model=ModelSettings("unet-bn-16"),
         data=DataSettings(smallest_crop=0.5),
-        task=SegmentationSettings(loss="cross-entropy+dice"),
-        training=Settings(
+        task=_WITH_DICE,
+        training=replace(
+            _LONG,
             epochs=40,
             batch_size=8,
-            clip_norm=1.0,
-            optim=OptimSettings("adamw", lr=2e-3, weight_decay=0.05),
-            schedule=ScheduleSettings("cosine", warmup=0.5),
             augment=Augmentation(flip=True, scale=0.25, rotate=10, colour=0.2),
             recorder=RecorderSettings(probes=4),
         ),
@@ -49,7 +66,7 @@ def shapes_unet() -> Recipe:
         "shapes-unet",
         model=ModelSettings("unet-bn-16"),
         data=DataSettings(name="shapes-masks"),
-        task=SegmentationSettings(loss="cross-entropy+dice"),
+        task=_WITH_DICE,
         training=Settings(
             epochs=4,
             batch_size=16,
@@ -80,7 +97,7 @@ def camvid_enet() -> Recipe:
             schedule=ScheduleSettings("step", milestones=(100, 200), gamma=0.1),
             augment=Augmentation(flip=True),
             evaluate_every=10,
-            recorder=RecorderSettings(probes=4, per_decade=2),
+            recorder=_FEW,
         ),
     )
 
@@ -96,16 +113,13 @@ def camvid_unet() -> Recipe:
         "camvid-unet",
         model=ModelSettings("unet-bn-16"),
         data=DataSettings(),
-        task=SegmentationSettings(loss="cross-entropy+dice"),
-        training=Settings(
+        task=_WITH_DICE,
+        training=replace(
+            _BRIEF,
             epochs=80,
             batch_size=8,
-            clip_norm=1.0,
-            optim=OptimSettings("adamw", lr=4e-3, weight_decay=0.05),
-            schedule=ScheduleSettings("one-cycle"),
             augment=Augmentation(flip=True, window=240, balance=0.5, scale=0.3, colour=0.3),
             evaluate_every=10,
-            recorder=RecorderSettings(probes=4, per_decade=2),
         ),
     )
 
@@ -124,15 +138,13 @@ def membrane_unet() -> Recipe:
         model=ModelSettings("unet-bn-8"),
         data=DataSettings(folds=6),
         task=SegmentationSettings(loss="cross-entropy"),
-        training=Settings(
+        training=replace(
+            _BRIEF,
             epochs=100,
             batch_size=5,
-            clip_norm=1.0,
-            optim=OptimSettings("adamw", lr=4e-3, weight_decay=0.05),
-            schedule=ScheduleSettings("one-cycle"),
             augment=Augmentation(flip=True, window=256, rotate=180, elastic=10, colour=0.2),
             evaluate_every=25,
-            recorder=RecorderSettings(probes=2, per_decade=2),
+            recorder=replace(_FEW, probes=2),
         ),
     )
 
@@ -147,15 +159,13 @@ def pets_unet_plain() -> Recipe:
         "pets-unet-plain",
         model=ModelSettings("unet-bn-16"),
         data=DataSettings(name="oxford-pets-masks", size=128, smallest_crop=0.4),
-        task=SegmentationSettings(loss="cross-entropy+dice"),
-        training=Settings(
+        task=_WITH_DICE,
+        training=replace(
+            _LONG,
             epochs=20,
             batch_size=16,
-            clip_norm=1.0,
-            optim=OptimSettings("adamw", lr=2e-3, weight_decay=0.05),
-            schedule=ScheduleSettings("cosine", warmup=0.5),
             augment=Augmentation(flip=True, colour=0.2),
-            recorder=RecorderSettings(probes=8, per_decade=2),
+            recorder=replace(_FEW, probes=8),
         ),
     )
 
@@ -192,7 +202,7 @@ def pets_mnet() -> Recipe:
     """M-Net on the same, each side output with a loss of weight 1: `pellucid train pets-mnet
     --data.download`. Not trained by us.
     """
-    task = SegmentationSettings(loss="cross-entropy+dice", auxiliary=1.0)
+    task = replace(_WITH_DICE, auxiliary=1.0)
     return replace(_pets("pets-mnet", "mnet-16"), task=task)
 
 
@@ -214,7 +224,7 @@ def voc_deeplabv3plus() -> Recipe:
             optim=OptimSettings("momentum", lr=7e-3, weight_decay=1e-4),
             schedule=ScheduleSettings("cosine", warmup=1),
             augment=Augmentation(flip=True, colour=0.2),
-            recorder=RecorderSettings(probes=4, per_decade=2),
+            recorder=_FEW,
         ),
     )
 

@@ -72,7 +72,7 @@ class Session:
             raise InputError(f"{data.info.name} is for tests alone; it has no training pictures")
         self.task, self.data, self.settings, self.run = task, data, settings, run
         self.processes = current_processes()
-        self.notes = _left_out(data.info) + _mirrored(data.info, settings.augment)
+        self.notes = _left_out(data.info) + _unseen(data.info) + _mirrored(data.info, settings.augment)
         self.notes += [f"{name} is set, but {why}" for name, why in ignored(settings)]
         if not model.training:
             model.train()
@@ -300,6 +300,15 @@ def _left_out(info: DataInfo) -> list[str]:
     first = "; ".join(f"{left.path}: {left.reason}" for left in info.left_out[:3])
     count = len(info.left_out)
     return [f"{count} file{'s were' if count > 1 else ' was'} left out ({first}{'; …' if count > 3 else ''})"]
+
+
+def _unseen(info: DataInfo) -> list[str]:
+    """Classes that the training data do not show, as a label of one test picture by mistake."""
+    names = [name for name, count in zip(info.classes, info.class_counts, strict=True) if not count]
+    if not names:
+        return []
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return [f"no training sample was seen to show {', '.join(names[:3])}{more}, which then cannot be learnt"]
 
 
 def _mirrored(info: DataInfo, augment: Augmentation) -> list[str]:

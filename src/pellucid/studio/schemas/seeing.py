@@ -150,26 +150,33 @@ class BoxInfo(BaseModel):
 
 class KernelRow(BaseModel):
     """One input channel's part: numbers row by row, `shape` of them; `source` is the address of the unit
-    each came from, "" for padding; `sum` what the row adds. `weights` are empty where nothing multiplies.
+    each came from, "" for padding; `sum` what the row adds. `weights` are empty where nothing multiplies;
+    `leads` are numbers that lead to them ("q · k" of attention). `spots` are channel, row and column of each
+    number on the maps that the operand reads, −1 for one on no map. `row` is −1 where it is all there is.
     """
 
     label: str
+    row: int
     values: list[float]
     weights: list[float]
     products: list[float]
+    leads: dict[str, list[float]]
     sources: list[str]
+    spots: list[list[int]]
     sum: float
 
 
 class OperandInfo(BaseModel):
     """`rows` are the strongest, `count` how many there are, `rest` what those not shown add together, `sums`
-    what each of all rows adds, in order.
+    what each of all rows adds, in order. `reads` is the address whose maps have the rows' `spots`, "" for
+    none.
     """
 
     name: str
     axes: list[str]
     shape: list[int]
     learnt: str
+    reads: str
     rows: list[KernelRow]
     count: int
     rest: float

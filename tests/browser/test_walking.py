@@ -88,7 +88,7 @@ def test_the_window_slides_with_the_pointer_and_by_itself(tab: Any, house: House
     [
         (NETWORK, "avgpool[2, 0, 0]", "layer3.0.relu2", "÷ count"),
         (NETWORK, "layer1.0:add[1, 3, 31]", "relu", "a + b"),
-        ("timm/vit_tiny_patch16_224", "blocks.0.attn:scaled_dot_product_attention[1, 0, 9, 4]", "", "q · k"),
+        ("timm/vit_tiny_patch16_224", "blocks.0.attn:scaled_dot_product_attention[9, 1, 4]", "", "q · k"),
         ("timm/vit_tiny_patch16_224", "blocks.1.mlp.fc1[7, 40]", "blocks.1.norm2", "input × weight"),
         ("timm/vit_tiny_patch16_224", "blocks.1.norm1[7, 0]", "", "mean"),
     ],

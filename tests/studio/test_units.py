@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
+
+import PIL.Image
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pellucid.inspection.looking import Looking
-from pellucid.studio.maps import maps_of
+from pellucid.studio.maps import layer_info, maps_of, sheet_of
 from pellucid.studio.schemas.seeing import KernelRow
 from pellucid.studio.units import unit_info
 
@@ -85,6 +88,29 @@ def test_a_window_of_one_channel_is_one_row(looking: Looking) -> None:
     (window,) = unit_info(looking, "pool[2, 1, 4]").operands
     assert [len(row.values) for row in window.rows] == [4]
     assert places(window.rows[0]) == [(2, 8), (2, 9), (3, 8), (3, 9)]
+
+
+class Affinity(nn.Module):
+    """Tokens that are alike: a tensor without channels on the way, and one that is long and thin."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = x.flatten(2).transpose(1, 2)
+        alike = (tokens @ tokens.transpose(1, 2)).softmax(-1)
+        return (alike @ tokens).transpose(0, 1).mean((0, 1))
+
+
+def test_a_tensor_without_channels_is_seen_down_to_its_units() -> None:
+    looking = Looking(Affinity(), torch.randn(1, 3, 12, 12))
+    maps = maps_of(looking, ":softmax")
+    assert maps.shape == (1, 144, 144)
+    info = layer_info(looking, ":softmax", maps)
+    assert (info.channelled, info.extent) == (False, [144, 144])
+    assert looking.channel(":softmax[0]").strongest.count(",") == 1
+    unit = unit_info(looking, ":softmax[5, 7]")
+    assert unit.agrees
+    assert unit.value == pytest.approx(float(maps[0, 5, 7]))
+    thin = maps_of(looking, ":transpose#2")
+    assert PIL.Image.open(io.BytesIO(sheet_of(thin))).size[0] > 0
 
 
 def test_rows_can_be_kept(looking: Looking) -> None:

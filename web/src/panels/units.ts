@@ -11,7 +11,7 @@ export function prefixOf(layer: LayerInfo): number {
 /** Whether the address names one number: as many places in its brackets as the layer has. */
 export function isUnit(layer: LayerInfo, address: string): boolean {
   const inside = /\[([^[\]]*)\]$/.exec(address)?.[1];
-  return inside !== undefined && inside.split(",").length === 1 + layer.extent.length;
+  return inside !== undefined && inside.split(",").length === layer.extent.length + Number(layer.channelled);
 }
 
 /** The address of the unit at a place of a channel's map. */
@@ -23,13 +23,13 @@ export function unitAt(layer: LayerInfo, channel: number, [row, column]: Cell): 
     position.unshift(layer.extent.length === 1 ? rest : rest % length);
     rest = Math.floor(rest / length);
   }
-  return `${layer.address}[${[channel, ...position].join(", ")}]`;
+  return `${layer.address}[${[...(layer.channelled ? [channel] : []), ...position].join(", ")}]`;
 }
 
 /** Where a unit lies on the map; null for a token that has no place, and for what is no unit. */
 export function cellOf(layer: LayerInfo, address: string): Cell | null {
   if (!isUnit(layer, address)) return null;
-  const [, ...position] = /\[([^[\]]*)\]$/.exec(address)![1]!.split(",").map(Number);
+  const position = /\[([^[\]]*)\]$/.exec(address)![1]!.split(",").map(Number).slice(Number(layer.channelled));
   const flat = position.reduce((sum, at, axis) => sum * layer.extent[axis]! + at, 0) - prefixOf(layer);
   return flat < 0 ? null : [Math.floor(flat / layer.shape[2]!), flat % layer.shape[2]!];
 }

@@ -119,8 +119,9 @@ class Prediction(BaseModel):
 
 class LayerInfo(BaseModel):
     """What a layer gave for a picture: `shape` is (channels, height, width) as it is shown, `extent` the
-    positions of a channel as an address counts them (tokens of a transformer: one). `low` and `high` are the
-    ends of the colour scale; the sheet has `columns` tiles a row.
+    positions of a channel as an address counts them (tokens of a transformer: one), after the number of the
+    channel if there are any (`channelled`). `low` and `high` are the ends of the colour scale; the sheet has
+    `columns` tiles a row.
     """
 
     address: str
@@ -128,6 +129,7 @@ class LayerInfo(BaseModel):
     words: str
     shape: list[int]
     extent: list[int]
+    channelled: bool
     scale: Literal["signed", "unsigned"]
     low: float
     high: float

@@ -29,7 +29,16 @@ RUNS = {
     "digits-mlp": ["digits-mlp", "--epochs", "4", "--recorder.probes", "4"],
 }
 WIDTHS, THEMES, LANGUAGES = (1280, 400), ("light", "dark"), ("en", "ko")
-QUIET = """() => !/loading …|불러오는 중/.test(document.body.innerText)
+COUNTED = """window.asked = 0;
+const [wanted, source] = [window.fetch, Object.getOwnPropertyDescriptor(Image.prototype, 'src')];
+window.fetch = (...words) => { window.asked++; return wanted(...words).finally(() => window.asked--); };
+Object.defineProperty(Image.prototype, 'src', {...source, set(address) {
+  window.asked++;
+  for (const ended of ['load', 'error']) this.addEventListener(ended, () => window.asked--, {once: true});
+  source.set.call(this, address);
+}});"""
+QUIET = """() => window.asked === 0 && [...document.images].every((each) => each.complete)
+    && !/loading …|불러오는 중/.test(document.body.innerText)
     && ![...document.querySelectorAll('main [role=status]')].some((each) => /…|%/.test(each.innerText))"""
 
 
@@ -91,7 +100,9 @@ def shapes_picture(house: House, index: int) -> Picture:
 
 
 def opened(browser: Browser, link: str, width: int) -> Page:
+    """A tab that counts in `window.asked` what it waits for from the server."""
     tab = browser.new_context(viewport={"width": width, "height": 860}).new_page()
+    tab.add_init_script(COUNTED)
     tab.goto(link)
     return tab
 

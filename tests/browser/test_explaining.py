@@ -16,7 +16,7 @@ NETWORK = "cifar-resnet8"
 def test_a_picture_comes_from_the_camera(tab: Any, house: House) -> None:
     tab.context.grant_permissions(["camera"])
     page = tab.go(page="explain", network=NETWORK, methods=["grad-cam"])
-    page.get_by_role("button", name="Picture").click()
+    page.get_by_role("button", name="Picture", exact=True).click()
     page.get_by_role("button", name="use the camera").click()
     page.locator("button:enabled", has_text="take the picture").click()
     page.wait_for_function("() => !document.querySelector('video')")
@@ -24,10 +24,10 @@ def test_a_picture_comes_from_the_camera(tab: Any, house: House) -> None:
     taken = house.pictures.all()[-1]
     assert taken.name == "camera.png"
     assert (taken.width, taken.height) == (640, 480)
-    page.get_by_role("button", name="Picture").click()
+    page.get_by_role("button", name="Picture", exact=True).click()
     page.get_by_role("button", name="use the camera").click()
     page.locator("video").wait_for()
-    page.get_by_role("button", name="Picture").click()  # closed: the camera goes off
+    page.get_by_role("button", name="Picture", exact=True).click()  # closed: the camera goes off
     page.wait_for_function("() => !document.querySelector('video')")
 
 

@@ -23,7 +23,7 @@ from pellucid.views.colours import MISSING, STEPS, ColourScale, fitting, palette
 Maps = NDArray[np.float32]
 SIDE = 64  # pixels of a thumbnail
 THUMBNAILS = 4  # of one layer
-LARGEST_TILE = 112  # pixels; of larger maps the sheet has every second, third … pixel averaged
+LARGEST_TILE = 64  # pixels; of larger maps the sheet has every second, third … pixel averaged
 
 
 def maps_of(looking: Looking, address: str) -> Maps:

@@ -58,6 +58,8 @@ class Network:
     @cached_property
     def tokens(self) -> frozenset[str]:
         """The addresses where tokens lie on a grid, and so are maps as well."""
+        if all(len(value.shape) != 3 for value in self._values.values()):
+            return frozenset()
         laid_out = layouts(self.trace)
         found = {address: laid_out.get(value) for address, value in self._values.items()}
         return frozenset(address for address, each in found.items() if each and len(each.grid) == 2)

@@ -88,8 +88,9 @@ def _box(field: Field | None) -> BoxInfo | None:
 
 
 def _operand(operand: Operand, opened: Arithmetic, spots: Spots | None, wanted: Sequence[int]) -> OperandInfo:
+    rows: list[tuple[int, ...]] = [()]
     if _one_window(operand):
-        rows, sums = [()], operand.products.reshape(1, -1).sum(1)
+        sums = operand.products.reshape(1, -1).sum(1)
     else:
         sums = operand.by_row
         rows = [(at,) for at in _shown(operand, opened, wanted)]

@@ -29,7 +29,23 @@ RUNS = {
     "digits-mlp": ["digits-mlp", "--epochs", "4", "--recorder.probes", "4"],
 }
 WIDTHS, THEMES, LANGUAGES = (1280, 400), ("light", "dark"), ("en", "ko")
-QUIET = """() => !/loading …|불러오는 중/.test(document.body.innerText)
+COUNTED = """window.asked = new Set();
+const [wanted, source] = [window.fetch, Object.getOwnPropertyDescriptor(Image.prototype, 'src')];
+window.fetch = (...words) => {
+  const answer = wanted(...words);
+  window.asked.add(answer);
+  return answer.finally(() => window.asked.delete(answer));
+};
+Object.defineProperty(Image.prototype, 'src', {...source, set(address) {
+  if (!this.isConnected) {
+    window.asked.add(this);
+    for (const ended of ['load', 'error']) this.addEventListener(ended, () => window.asked.delete(this));
+  }
+  source.set.call(this, address);
+}});"""
+EAGER = "() => { for (const each of document.querySelectorAll('img[loading=lazy]')) each.loading = 'eager'; }"
+QUIET = """() => window.asked.size === 0 && [...document.images].every((each) => each.complete)
+    && !/loading …|불러오는 중/.test(document.body.innerText)
     && ![...document.querySelectorAll('main [role=status]')].some((each) => /…|%/.test(each.innerText))"""
 
 
@@ -91,7 +107,9 @@ def shapes_picture(house: House, index: int) -> Picture:
 
 
 def opened(browser: Browser, link: str, width: int) -> Page:
+    """A tab that counts in `window.asked` what it waits for from the server."""
     tab = browser.new_context(viewport={"width": width, "height": 860}).new_page()
+    tab.add_init_script(COUNTED)
     tab.goto(link)
     return tab
 
@@ -100,6 +118,7 @@ def shoot(tab: Page, place: dict[str, str | list[str]], path: Path) -> None:
     tab.goto(f"{tab.url.partition('?')[0]}?{urlencode(place, doseq=True)}")
     tab.wait_for_load_state("load")
     tab.wait_for_timeout(900)
+    tab.evaluate(EAGER)
     tab.wait_for_function(QUIET, timeout=240_000)
     tab.wait_for_timeout(2000)  # pictures come, and motion ends
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -54,6 +54,7 @@ def test_every_answer_forbids_foreign_scripts(asking: TestClient, stranger: Test
         assert "default-src 'none'" in policy
         assert "script-src 'self';" in policy
         assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["permissions-policy"].startswith("camera=(self), microphone=()")
 
 
 def bomb(side: int) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -45,7 +45,22 @@ class Resolved:
         """The value of the unit. Raises `InputError` if the address is not one unit's."""
         if len(self.address.index) != len(self.layout.order):
             raise InputError(f"{self.address} is no single unit: {self.layout.words()}")
-        return float(self.channels(sample)[self.address.index])
+        return float(self.channels(sample)[(self.channel, *self.position)])
+
+    @property
+    def channel(self) -> int:
+        """Of the unit or channel that the address names; 0 where there are no channels."""
+        return 0 if self.layout.channel is None else self.address.index[0]
+
+    @property
+    def position(self) -> tuple[int, ...]:
+        """Of the unit that the address names, within its channel."""
+        return self.address.index if self.layout.channel is None else self.address.index[1:]
+
+    def unit(self, channel: int, position: Sequence[int]) -> Address:
+        """The address of a unit of the same layer or operation."""
+        before = () if self.layout.channel is None else (channel,)
+        return self.address.at(*before, *position)
 
     def kernels(self, watched: Watched) -> Tensor | None:
         """(channels, in, *window): the weights of a convolution or dense layer, which make each channel; None

@@ -56,7 +56,7 @@ class Layout:
 
     @property
     def order(self) -> Shape:
-        """The dimensions as an address names them: the channel, then the positions."""
+        """The dimensions as an address names them: the channel, if there are any, then the positions."""
         return self.positions if self.channel is None else (self.channel, *self.positions)
 
     @property
@@ -126,13 +126,16 @@ class Layout:
         if not address.index:
             return
         name = str(address.whole) or "the network"
-        if len(address.index) not in (1, 1 + len(self.positions)):
-            unit = f" or [channel, {', '.join(self._names())}]" if self.positions else ""
+        units = (*zip(self._names(), self.extent, strict=True),)
+        if self.channel is not None:
+            units = (("channel", self.channels), *units)
+        if len(address.index) not in (1, len(units)):
+            unit = f" or [{', '.join(what for what, _ in units)}]" if self.positions else ""
             raise InputError(
                 f"{name} gives {self.words()}: [channel]{unit} was expected, not {list(address.index)}"
             )
-        limits = (("channel", self.channels), *zip(self._names(), self.extent, strict=True))
-        for number, (what, count) in zip(address.index, limits, strict=False):
+        limits = units if len(address.index) == len(units) else (("channel", self.channels),)
+        for number, (what, count) in zip(address.index, limits, strict=True):
             if number >= count:
                 many = f"{count} {what}s, 0 to {count - 1}" if count > 1 else f"one {what}, 0"
                 raise InputError(f"{name} has {many}; got {what} {number}")

@@ -96,7 +96,7 @@ class Looking:
         found = self.at(address)
         if not found.address.index:
             raise InputError(f"{found.address} names no channel: write {found.address}[0]")
-        channel = found.address.index[0]
+        channel = found.channel
         layer = self.layer(found.address)
         if layer.maps is not None:
             flat = int(np.nanargmax(layer.maps[channel])) if np.isfinite(layer.maps[channel]).any() else 0
@@ -105,7 +105,7 @@ class Looking:
         else:
             flat = int(np.nan_to_num(layer.values[channel], nan=-np.inf).argmax())
             place, position = (), tuple(map(int, np.unravel_index(flat, layer.values[channel].shape)))
-        strongest = found.address.at(channel, *position)
+        strongest = found.unit(channel, position)
         return ChannelLook(layer, channel, str(strongest), place, self.field(strongest))
 
     def unit(self, address: str | Address, *, influence: bool = True) -> UnitLook:
@@ -114,7 +114,7 @@ class Looking:
         """
         found = self.at(address)
         found.number()
-        place = found.layout.place(found.address.index[1:])
+        place = found.layout.place(found.position)
         counts = self.influence(found.address) if influence else None
         nothing = ("no pixel changes this unit: the effective receptive field is empty",)
         return UnitLook(
@@ -144,7 +144,7 @@ class Looking:
         None if none does.
         """
         found = self.at(address)
-        where = found.address.at(0, *found.address.index[1:])
+        where = found.unit(0, found.position)
         with self._lock:
             if where not in self._influence:
                 self._influence[where] = self._effective(found)
@@ -155,7 +155,7 @@ class Looking:
         if found.operation is None:
             return None
         try:
-            place = found.address.index[1:]
+            place = found.position
             effective = effective_receptive_field(self.model, str(whole), self.picture, unit=place)
         except InputError:  # it does not depend on the picture
             return None

@@ -17,6 +17,8 @@ from pellucid.studio.jobs import Report
 from pellucid.studio.pictures import Picture
 from pellucid.types.errors import InputError
 from pellucid.types.heatmap import Heatmap
+from pellucid.views.explanation import contact_sheet
+from pellucid.views.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,32 @@ def explain(explained: Explained, opened: OpenedNetwork, picture: Picture, repor
             explained.found[name] = judged.check(made).beside(made) if judged else made
         except InputError as error:
             explained.found[name] = str(error)
+
+
+def sheet_of(explained: Sequence[Explained], opened: OpenedNetwork, pictures: Sequence[Picture]) -> Figure:
+    """The maps of all pictures beside one another, a row for each method that applies to all of them.
+
+    Raises `InputError` where nothing is found yet, and for pictures that were asked different things.
+    """
+    first = explained[0].question
+    if any(
+        (each.question.network, each.question.methods) != (first.network, first.methods) for each in explained
+    ):
+        raise InputError("one sheet shows what the same methods say of one network")
+    seen = [load_picture(picture.content, opened.preprocessing).numpy() for picture in pictures]
+    if len({pixels.shape for pixels in seen}) > 1:
+        raise InputError("the network sees these pictures in different sizes: save each by itself")
+    made, left_out = [], {}
+    for method in first.methods:
+        found = [each.found.get(method, "not explained yet") for each in explained]
+        maps = [each for each in found if isinstance(each, Heatmap)]
+        if len(maps) == len(found):
+            made.append(Heatmap.joined(maps))
+        else:
+            left_out[method] = next(each for each in found if isinstance(each, str))
+    if not made:
+        raise InputError("no method has found anything yet")
+    return contact_sheet(seen, made, [picture.name for picture in pictures], left_out)
 
 
 def python_of(question: Question, method: str) -> str:

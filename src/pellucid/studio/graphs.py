@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from pellucid.inspection.trace import Trace
 from pellucid.studio.schemas.seeing import GraphInfo, GroupInfo, NodeInfo
 from pellucid.types.graph import Graph, Node
@@ -13,15 +15,21 @@ WORDS, THUMBNAIL = 40.0, 68.0  # the height of a node's words, and of the maps u
 NARROWEST, WITH_MAPS = 132.0, 262.0  # the least width of a node
 
 
-def graph_info(graph: Graph, trace: Trace) -> GraphInfo:
-    """Nodes with maps (channels, height, width) have room for their thumbnails."""
-    layout = lay_out(graph, {node.address: _size(node) for node in graph.nodes})
+def graph_info(graph: Graph, trace: Trace, tokens: Container[str] = ()) -> GraphInfo:
+    """Nodes with maps have room for their thumbnails: (channels, height, width), and those at the addresses
+    `tokens`, which lie on a grid.
+    """
+    mapped = {node.address for node in graph.nodes if _has_maps(node, tokens)}
+    layout = lay_out(graph, {node.address: _size(node, node.address in mapped) for node in graph.nodes})
     parents = {trace.calls[call.parent].address for call in trace.calls if call.parent is not None}
     places = {node.address: place for place, node in enumerate(graph.nodes)}
     return GraphInfo(
         width=layout.width,
         height=layout.height,
-        nodes=[_node_info(node, layout.nodes[node.address], parents) for node in graph.nodes],
+        nodes=[
+            _node_info(node, layout.nodes[node.address], parents, node.address in mapped)
+            for node in graph.nodes
+        ],
         groups=[
             GroupInfo(address=group.address, kind=group.kind, box=list(layout.groups[group.address]))
             for group in graph.groups
@@ -32,7 +40,7 @@ def graph_info(graph: Graph, trace: Trace) -> GraphInfo:
     )
 
 
-def _node_info(node: Node, box: tuple[float, ...], parents: set[str]) -> NodeInfo:
+def _node_info(node: Node, box: tuple[float, ...], parents: set[str], maps: bool) -> NodeInfo:
     return NodeInfo(
         address=node.address,
         label=node.label,
@@ -43,17 +51,18 @@ def _node_info(node: Node, box: tuple[float, ...], parents: set[str]) -> NodeInf
         box=[round(each, 1) for each in box],
         colour=colour_of(node),
         opens=node.role == "module" and node.address in parents,
-        maps=_has_maps(node),
+        maps=maps,
     )
 
 
-def _has_maps(node: Node) -> bool:
+def _has_maps(node: Node, tokens: Container[str]) -> bool:
     """Whether what it gives are maps that can be shown: of a module, or the input."""
-    return bool(node.shapes) and len(node.shapes[0]) == 4 and node.role in ("module", "input")
+    shown = bool(node.shapes) and node.role in ("module", "input")
+    return shown and (len(node.shapes[0]) == 4 or node.address in tokens)
 
 
-def _size(node: Node) -> tuple[float, float]:
+def _size(node: Node, maps: bool) -> tuple[float, float]:
     shape = "×".join(str(side) for side in node.shapes[0][1:]) if node.shapes else ""
     longest = max(1.08 * breadth(node.label), breadth(f"{node.kind} {shape}") * 0.95)
-    width = max(WITH_MAPS if _has_maps(node) else NARROWEST, longest * LETTER + HEADING)
-    return width, WORDS + (THUMBNAIL if _has_maps(node) else 0.0)
+    width = max(WITH_MAPS if maps else NARROWEST, longest * LETTER + HEADING)
+    return width, WORDS + (THUMBNAIL if maps else 0.0)

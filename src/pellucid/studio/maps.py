@@ -23,7 +23,7 @@ from pellucid.views.colours import MISSING, STEPS, ColourScale, fitting, palette
 Maps = NDArray[np.float32]
 SIDE = 64  # pixels of a thumbnail
 THUMBNAILS = 4  # of one layer
-LARGEST_TILE = 112  # pixels; of larger maps the sheet has every second, third … pixel averaged
+LARGEST_TILE = 64  # pixels; of larger maps the sheet has every second, third … pixel averaged
 
 
 def maps_of(looking: Looking, address: str) -> Maps:
@@ -83,6 +83,7 @@ def layer_info(looking: Looking, address: str, maps: Maps) -> LayerInfo:
         words=found.layout.words(),
         shape=list(maps.shape),
         extent=list(found.layout.extent),
+        channelled=found.layout.channel is not None,
         scale=scale.kind,
         low=scale.low,
         high=scale.high,
@@ -141,12 +142,13 @@ def _fitted(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _reduced(maps: Maps) -> Maps:
-    factor = math.ceil(max(maps.shape[1:]) / LARGEST_TILE)
+    count, height, width = maps.shape
+    factor = math.ceil(max(height, width) / LARGEST_TILE)
     if factor == 1:
         return maps
-    count, height, width = maps.shape
-    height, width = height // factor * factor, width // factor * factor
-    blocks = maps[:, :height, :width].reshape(count, height // factor, factor, width // factor, factor)
+    down, across = min(factor, height), min(factor, width)
+    height, width = height // down * down, width // across * across
+    blocks = maps[:, :height, :width].reshape(count, height // down, down, width // across, across)
     averaged: Maps = blocks.mean((2, 4))
     return averaged
 

@@ -12,6 +12,7 @@ import torch
 from pellucid.data.decode import load_picture
 from pellucid.inspection.graph import graph_of
 from pellucid.inspection.layer_table import LayerTable, Row, table_of
+from pellucid.inspection.layout import layouts
 from pellucid.inspection.looking import Looking
 from pellucid.inspection.receptive_field import ReceptiveField, receptive_fields
 from pellucid.inspection.trace import Trace, Value, trace
@@ -53,6 +54,15 @@ class Network:
     @cached_property
     def _fields(self) -> Mapping[Value, ReceptiveField]:
         return receptive_fields(self.trace)
+
+    @cached_property
+    def tokens(self) -> frozenset[str]:
+        """The addresses where tokens lie on a grid, and so are maps as well."""
+        if all(len(value.shape) != 3 for value in self._values.values()):
+            return frozenset()
+        laid_out = layouts(self.trace)
+        found = {address: laid_out.get(value) for address, value in self._values.items()}
+        return frozenset(address for address, each in found.items() if each and len(each.grid) == 2)
 
     def row(self, address: str) -> Row:
         """Of the layer table. Raises `InputError` for what has no row."""

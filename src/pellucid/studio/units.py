@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from pellucid.inspection.looking import Looking
+from pellucid.studio.reading import Spots, spots_of
 from pellucid.studio.schemas.seeing import BoxInfo, ChannelInfo, KernelRow, OperandInfo, StepInfo, UnitInfo
-from pellucid.types.arithmetic import Arithmetic, Operand
+from pellucid.types.arithmetic import Arithmetic, Floats, Operand
 from pellucid.types.look import Field
 
 ROWS = 12  # of an operand that are shown whole
@@ -16,7 +18,10 @@ SUMS = 4096  # of an operand that are told, at most
 NUMBERS = 256  # of a row that are shown, at most
 
 
-def unit_info(looking: Looking, address: str) -> UnitInfo:
+def unit_info(looking: Looking, address: str, rows: Sequence[int] = ()) -> UnitInfo:
+    """`rows` of the first operand are shown instead of its strongest: those that were shown before, while
+    one moves over a map.
+    """
     look = looking.unit(address, influence=False)
     opened = look.arithmetic
     return UnitInfo(
@@ -36,7 +41,10 @@ def unit_info(looking: Looking, address: str) -> UnitInfo:
         source=_source(opened),
         field=_box(look.field),
         steps=[StepInfo(name=step.name, value=step.value, how=step.how) for step in opened.steps],
-        operands=[_operand(each, opened) for each in opened.operands],
+        operands=[
+            _operand(each, opened, spots_of(looking, each), () if at else rows)
+            for at, each in enumerate(opened.operands)
+        ],
         chosen=list(opened.chosen or ()),
         notes=[*opened.notes, *look.notes],
     )
@@ -79,36 +87,57 @@ def _box(field: Field | None) -> BoxInfo | None:
     return BoxInfo(window=list(field.window), seen=list(field.seen), status=field.status)
 
 
-def _operand(operand: Operand, opened: Arithmetic) -> OperandInfo:
-    sums = operand.by_row
-    rows = sorted(operand.strongest_rows(ROWS))
-    if opened.chosen is not None and opened.chosen and opened.chosen[0] not in rows:
-        rows = sorted({*rows[: ROWS - 1], opened.chosen[0]})
+def _operand(operand: Operand, opened: Arithmetic, spots: Spots | None, wanted: Sequence[int]) -> OperandInfo:
+    rows: list[tuple[int, ...]] = [()]
+    if _one_window(operand):
+        sums = operand.products.reshape(1, -1).sum(1)
+    else:
+        sums = operand.by_row
+        rows = [(at,) for at in _shown(operand, opened, wanted)]
+    told = [_row(operand, at, spots) for at in rows]
     return OperandInfo(
         name=operand.name,
         axes=list(operand.axes),
         shape=list(operand.values.shape),
         learnt=operand.learnt,
-        rows=[_row(operand, at) for at in rows],
+        reads="" if spots is None or operand.origin is None else operand.origin.address,
+        rows=told,
         count=len(sums),
-        rest=float(sums.sum() - sums[rows].sum()),
+        rest=float(sums.sum() - sum(row.sum for row in told)) if len(sums) > len(told) else 0.0,
         sums=sums[:SUMS].tolist(),
     )
 
 
-def _row(operand: Operand, at: int) -> KernelRow:
-    """One row of the operand; of a single number, the number."""
-    scalar = operand.values.ndim == 0
-    values = operand.values.reshape(1) if scalar else np.atleast_1d(operand.values[at])
-    products = operand.products.reshape(1) if scalar else np.atleast_1d(operand.products[at])
-    places = [() if scalar else (at, *place) for place in np.ndindex(operand.values.shape[1:])]
-    weights = operand.weights
-    axis = operand.axes[0] if operand.axes else operand.name
+def _one_window(operand: Operand) -> bool:
+    """Whether it is one window of one channel, or one number: nothing to be told row by row."""
+    places = not operand.axes or operand.axes[0] in ("z", "y", "x")
+    return operand.values.ndim == 0 or (places and operand.values.size <= NUMBERS)
+
+
+def _shown(operand: Operand, opened: Arithmetic, wanted: Sequence[int]) -> list[int]:
+    count = len(operand.by_row)
+    rows = sorted({at for at in wanted if 0 <= at < count})[:ROWS] or sorted(operand.strongest_rows(ROWS))
+    if opened.chosen is not None and opened.chosen and opened.chosen[0] not in rows:
+        rows = sorted({*rows[: ROWS - 1], opened.chosen[0]})
+    return rows
+
+
+def _row(operand: Operand, at: tuple[int, ...], spots: Spots | None) -> KernelRow:
+    """One row of the operand, () for all of it."""
+
+    def part(array: Floats) -> list[float]:
+        found: list[float] = array[at].ravel()[:NUMBERS].tolist()
+        return found
+
+    places = [(*at, *place) for place in np.ndindex(operand.values.shape[len(at) :])][:NUMBERS]
     return KernelRow(
-        label=f"{axis} {at}",
-        values=values.ravel()[:NUMBERS].tolist(),
-        weights=[] if weights is None else [float(weights[place]) for place in places[:NUMBERS]],
-        products=products.ravel()[:NUMBERS].tolist(),
-        sources=[] if operand.origin is None else [operand.origin.at(place) for place in places[:NUMBERS]],
-        sum=float(products.sum()),
+        label=f"{operand.axes[0] if operand.axes else operand.name} {at[0]}" if at else operand.name,
+        row=at[0] if at else -1,
+        values=part(operand.values),
+        weights=[] if operand.weights is None else part(operand.weights),
+        products=part(operand.products),
+        leads={name: part(numbers) for name, numbers in operand.columns.items()},
+        sources=[] if operand.origin is None else [operand.origin.at(place) for place in places],
+        spots=[] if spots is None else spots[at].reshape(-1, 3)[:NUMBERS].tolist(),
+        sum=float(operand.products[at].sum()),
     )

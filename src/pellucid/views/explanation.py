@@ -83,7 +83,7 @@ def contact_sheet(
     for heatmap in heatmaps:
         for place, (_, values, scale) in enumerate(_scaled(pictures, heatmap, scaling)):
             title = heatmap.method if alone or place == 0 else ""
-            caption = _brief(heatmap, scale, with_layer=place == 0)
+            caption = _brief(heatmap, scale, place)
             panels.append(_over(drawn[place], values, scale, opacity, title, caption, key=False))
     reasons = "; ".join(f"{method} – {why}" for method, why in (left_out or {}).items())
     caption = f"{_SHEET} Left out: {reasons}." if reasons else _SHEET
@@ -237,10 +237,12 @@ def _size(pixels: Pixels) -> str:
     return f"{pixels.shape[0]} × {pixels.shape[1]} pixels, as the network sees it"
 
 
-def _brief(heatmap: Heatmap, scale: ColourScale, *, with_layer: bool) -> str:
+def _brief(heatmap: Heatmap, scale: ColourScale, place: int) -> str:
+    """Where colours end and, where it was checked, the scores; of the first picture, the layer as well."""
     end = f"±{number(scale.high)}" if scale.high > 0 else _EMPTY
-    where = f"{_layers(heatmap) or 'input'}, {_grid(heatmap.array()[0])}"
-    return f"{where}, {end}" if with_layer else end
+    where = f"{_layers(heatmap) or 'input'}, {_grid(heatmap.array()[0])}, " if place == 0 else ""
+    _, checked = _scores(heatmap, place)
+    return "\n".join(filter(None, (where + end, *checked.split(", "))))
 
 
 _SHEET = (

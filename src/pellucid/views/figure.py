@@ -111,15 +111,19 @@ class Figure:
 
         return standalone(self)
 
+    def to_png(self) -> bytes:
+        """The picture as a file."""
+        picture = io.BytesIO()
+        self.to_mpl().savefig(picture, format="png", dpi=144, bbox_inches="tight")
+        return picture.getvalue()
+
     def _repr_html_(self) -> str:
         from pellucid.views.html import embedded
 
         return embedded(self)
 
     def _repr_png_(self) -> bytes:
-        picture = io.BytesIO()
-        self.to_mpl().savefig(picture, format="png", dpi=144, bbox_inches="tight")
-        return picture.getvalue()
+        return self.to_png()
 
 
 def beside(*figures: Figure, title: str = "", columns: int = 2) -> Figure:

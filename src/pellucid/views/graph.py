@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from pellucid.types.errors import InputError
@@ -80,5 +82,9 @@ def colour_of(node: Node) -> str:
     """The name of the colour that says what a node is for."""
     if node.role in ("input", "output"):
         return "ink"
-    kind = node.kind.lower()
+    return _colour_of_kind(node.kind.lower())
+
+
+@cache
+def _colour_of_kind(kind: str) -> str:
     return next((colour for colour, parts in _COLOURS if any(part in kind for part in parts)), "faint")

@@ -13,9 +13,6 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pellucid.types.graph import Edge, Graph
 
 NODE_HEIGHT, GAP_ACROSS, GAP_DOWN = 36.0, 18.0, 22.0
@@ -23,7 +20,6 @@ MARGIN, HEADING = 12.0, 24.0  # of a group's frame; the upper one has its name
 LANE = 10.0  # the width that an edge takes in a rank it passes
 SWEEPS = 4
 
-Floats = NDArray[np.float64]
 Item = Hashable
 Point = tuple[float, float]
 Rectangle = tuple[float, float, float, float]
@@ -259,9 +255,8 @@ def _across(
             apart = [0.0]
             for one, other in pairwise(row):
                 apart.append(apart[-1] + (widths[one] + widths[other]) / 2 + GAP_ACROSS)
-            offsets = np.array(apart)
-            placed = offsets + _rising(np.array([wished[item] for item in row]) - offsets)
-            centres.update(zip(row, placed.tolist(), strict=True))
+            moved = _rising([wished[item] - at for item, at in zip(row, apart, strict=True)])
+            centres.update((item, at + by) for item, at, by in zip(row, apart, moved, strict=True))
     return centres
 
 
@@ -269,13 +264,13 @@ def _mean(values: Sequence[float], otherwise: float) -> float:
     return sum(values) / len(values) if values else otherwise
 
 
-def _rising(values: Floats) -> Floats:
+def _rising(values: Sequence[float]) -> list[float]:
     """The nearest sequence, by squares, that never falls (pool adjacent violators)."""
     pools: list[tuple[float, int]] = []
-    for value in values.tolist():
+    for value in values:
         mean, count = value, 1
         while pools and pools[-1][0] > mean:
             earlier, number = pools.pop()
             mean, count = (mean * count + earlier * number) / (count + number), count + number
         pools.append((mean, count))
-    return np.repeat([mean for mean, _ in pools], [count for _, count in pools])
+    return [mean for mean, count in pools for _ in range(count)]

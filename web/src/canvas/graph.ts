@@ -97,7 +97,7 @@ function trace(context: CanvasRenderingContext2D, path: number[], seen: Box): vo
 function drawNode(context: CanvasRenderingContext2D, node: NodeInfo, drawn: Drawn): void {
   const { colour, view, selected, pointed, thumbs } = drawn;
   const [x0, y0, x1, y1] = node.box as [number, number, number, number];
-  const strong = node.address === selected;
+  const strong = node.address === selected || (node.opens && selected.startsWith(`${node.address}.`));
   context.beginPath();
   context.roundRect(x0, y0, x1 - x0, y1 - y0, 8);
   context.fillStyle = colour("surface");

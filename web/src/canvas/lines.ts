@@ -103,7 +103,7 @@ function drawTicks(context: CanvasRenderingContext2D, { log, width, height, colo
   }
   context.textAlign = "center";
   const [first, last] = [at.step(LEFT), at.step(width - RIGHT)];
-  for (const tick of nice(first, last, Math.max(2, Math.floor(width / 110)))) context.fillText(short(tick), at.x(tick), height - 7);
+  for (const tick of nice(first, last, Math.max(3, Math.floor(width / 75)))) context.fillText(short(tick), at.x(tick), height - 7);
   context.textAlign = "left";
 }
 

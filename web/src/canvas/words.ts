@@ -11,3 +11,6 @@ export const count = (number: number): string => (number ? number.toLocaleString
 /** As many digits as say something: 0.0123, 12.3. */
 export const brief = (value: number | null | undefined, digits = 3): string =>
   value === null || value === undefined ? "–" : Number(value.toPrecision(digits)).toString();
+
+/** A unit's number, with the digits that its arithmetic is followed in. */
+export const figures = (value: number | null | undefined): string => brief(value, 5);

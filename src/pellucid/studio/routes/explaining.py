@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from typing import Annotated
 
-from pellucid.data.decode import load_picture
+from fastapi import APIRouter, Query, Response
+
 from pellucid.explain import METHODS
-from pellucid.studio.explaining import Explained, Question, command_of, explain, python_of, target_of
+from pellucid.studio.explaining import (
+    Explained,
+    Question,
+    command_of,
+    explain,
+    python_of,
+    sheet_of,
+    target_of,
+)
 from pellucid.studio.jobs import Report
 from pellucid.studio.routes.house import Shared
 from pellucid.studio.routes.jobs import info_of
@@ -15,9 +24,11 @@ from pellucid.studio.schemas.explaining import ExplainedInfo, ExplainRequest, Ma
 from pellucid.studio.schemas.seeing import JobInfo
 from pellucid.types.errors import InputError
 from pellucid.types.heatmap import Heatmap
-from pellucid.views.explanation import contact_sheet, enlarged, extent
+from pellucid.views.explanation import enlarged, extent
+from pellucid.views.figure import Figure
 
 router = APIRouter()
+Jobs = Annotated[list[str], Query(min_length=1, max_length=8)]
 
 
 @router.get("/methods")
@@ -45,6 +56,25 @@ def start(request: ExplainRequest, house: Shared) -> JobInfo:
     return info_of(job)
 
 
+@router.get("/explanations/page", response_class=Response)
+def page(house: Shared, job: Jobs) -> Response:
+    """All maps of one or several pictures as one page that needs nothing else."""
+    headers = {"content-disposition": 'attachment; filename="explanation.html"'}
+    return Response(_sheet(house, job).to_html(), media_type="text/html", headers=headers)
+
+
+@router.get("/explanations/sheet", response_class=Response)
+def sheet(house: Shared, job: Jobs) -> Response:
+    """The same as a PNG."""
+    return Response(_sheet(house, job).to_png(), media_type="image/png")
+
+
+def _sheet(house: Shared, jobs: list[str]) -> Figure:
+    explained = [house.explained_by(job) for job in jobs]
+    opened = house.networks[explained[0].question.network].opened
+    return sheet_of(explained, opened, [house.pictures[each.question.picture] for each in explained])
+
+
 @router.get("/explanations/{job}")
 def found(job: str, house: Shared) -> ExplainedInfo:
     """What there is so far."""
@@ -59,22 +89,6 @@ def values(job: str, method: str, house: Shared, fine: bool = True) -> Response:
     heatmap = house.explained_by(job).heatmap(method)
     own = heatmap.array()[0]
     return numbers(enlarged(own, heatmap.size) if fine else own)
-
-
-@router.get("/explanations/{job}/page", response_class=Response)
-def page(job: str, house: Shared) -> Response:
-    """All maps as one page that needs nothing else."""
-    explained = house.explained_by(job)
-    opened = house.networks[explained.question.network].opened
-    picture = house.pictures[explained.question.picture]
-    pixels = load_picture(picture.content, opened.preprocessing).numpy()
-    made = [each for each in explained.found.values() if isinstance(each, Heatmap)]
-    if not made:
-        raise InputError("no method has found anything yet")
-    left_out = {name: each for name, each in explained.found.items() if isinstance(each, str)}
-    figure = contact_sheet([pixels], made, [picture.name], left_out)
-    headers = {"content-disposition": 'attachment; filename="explanation.html"'}
-    return Response(figure.to_html(), media_type="text/html", headers=headers)
 
 
 def _map_info(explained: Explained, name: str, made: Heatmap | str) -> MapInfo:

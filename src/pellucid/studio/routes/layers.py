@@ -78,9 +78,17 @@ def channel(network: str, picture: str, address: str, house: Shared) -> ChannelI
 
 
 @router.get("/unit")
-def unit(network: str, picture: str, address: str, house: Shared) -> UnitInfo:
-    """One unit opened: window × weights, sum, bias, result, and what it sees of the picture."""
-    return unit_info(house.networks.look(network, house.pictures[picture]), address)
+def unit(
+    network: str,
+    picture: str,
+    address: str,
+    house: Shared,
+    row: Annotated[list[int] | None, Query(max_length=64)] = None,
+) -> UnitInfo:
+    """One unit opened: window × weights, sum, bias, result, and what it sees of the picture. `row` are those
+    of the first operand to show; without, the strongest.
+    """
+    return unit_info(house.networks.look(network, house.pictures[picture]), address, row or ())
 
 
 @router.get("/unit/influence", response_class=Response)

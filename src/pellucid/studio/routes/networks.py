@@ -37,7 +37,7 @@ def graph(
 ) -> GraphInfo:
     """The graph with modules within `depth` levels opened, and those named."""
     found = house.networks[network]
-    return graph_info(found.graph(opened or (), depth), found.trace)
+    return graph_info(found.graph(opened or (), depth), found.trace, found.tokens)
 
 
 @router.get("/table")

@@ -119,8 +119,9 @@ class Prediction(BaseModel):
 
 class LayerInfo(BaseModel):
     """What a layer gave for a picture: `shape` is (channels, height, width) as it is shown, `extent` the
-    positions of a channel as an address counts them (tokens of a transformer: one). `low` and `high` are the
-    ends of the colour scale; the sheet has `columns` tiles a row.
+    positions of a channel as an address counts them (tokens of a transformer: one), after the number of the
+    channel if there are any (`channelled`). `low` and `high` are the ends of the colour scale; the sheet has
+    `columns` tiles a row.
     """
 
     address: str
@@ -128,6 +129,7 @@ class LayerInfo(BaseModel):
     words: str
     shape: list[int]
     extent: list[int]
+    channelled: bool
     scale: Literal["signed", "unsigned"]
     low: float
     high: float
@@ -150,26 +152,33 @@ class BoxInfo(BaseModel):
 
 class KernelRow(BaseModel):
     """One input channel's part: numbers row by row, `shape` of them; `source` is the address of the unit
-    each came from, "" for padding; `sum` what the row adds. `weights` are empty where nothing multiplies.
+    each came from, "" for padding; `sum` what the row adds. `weights` are empty where nothing multiplies;
+    `leads` are numbers that lead to them ("q · k" of attention). `spots` are channel, row and column of each
+    number on the maps that the operand reads, −1 for one on no map. `row` is −1 where it is all there is.
     """
 
     label: str
+    row: int
     values: list[float]
     weights: list[float]
     products: list[float]
+    leads: dict[str, list[float]]
     sources: list[str]
+    spots: list[list[int]]
     sum: float
 
 
 class OperandInfo(BaseModel):
     """`rows` are the strongest, `count` how many there are, `rest` what those not shown add together, `sums`
-    what each of all rows adds, in order.
+    what each of all rows adds, in order. `reads` is the address whose maps have the rows' `spots`, "" for
+    none.
     """
 
     name: str
     axes: list[str]
     shape: list[int]
     learnt: str
+    reads: str
     rows: list[KernelRow]
     count: int
     rest: float

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pellucid.types.recording import Probes, Recording
 from pellucid.views.figure import Figure, even_columns
+from pellucid.views.generation import sheet
 from pellucid.views.layers import (
     dead_units,
     feature_maps,

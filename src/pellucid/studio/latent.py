@@ -1,4 +1,4 @@
-"""The space of codes of an autoencoder's run, and planes through it, for a page that decodes as one points."""
+"""The space of codes of an autoencoder's run, and planes through it, for a page that decodes as one moves."""
 
 from __future__ import annotations
 

@@ -125,7 +125,10 @@ export const ko: typeof en = {
     replay: "다시 보기",
     step: "단계",
     states: { running: "진행 중", paused: "일시 정지", stopped: "중지됨", finished: "완료", failed: "실패" },
+    players: { critic: "비평가의 손실", generator: "생성자의 손실" },
     figures: {
+      made: "같은 잡음이 만드는 것",
+      back: "사진과 복원",
       predictions: "관찰 사진에 대한 예측",
       filters: "첫 필터",
       maps: "특징 지도",
@@ -476,6 +479,7 @@ export const ko: typeof en = {
       download: "PNG 내려받기",
       progress: "그린 정도",
       losses: { content: "내용", style: "스타일", variation: "변동" },
+      scales: "거친 그림이 먼저입니다. 곡선이 뛰는 곳에서 더 고운 그림이 시작됩니다.",
       by: "내용:",
       byStyle: "스타일:",
     },

@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.skipif(not (STATIC / "index.html").exists(), reason="the pages are not built: make web"),
 ]
 NETWORK, LAYER = "cifar-resnet8", "layer1.0.conv1"
-PAGES = ("network", "explain", "training", "data", "results", "whatif", "basics")
+PAGES = ("network", "explain", "training", "data", "results", "whatif", "basics", "generation")
 PATIENCE = 60_000  # milliseconds, on a machine that others use as well
 
 

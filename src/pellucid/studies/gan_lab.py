@@ -7,7 +7,8 @@ same settings and a constant learning rate, to the same bits. A lab is a functio
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
@@ -129,7 +130,7 @@ class Lab:
             raise InputError(
                 f"a laboratory makes {MOST:,} moves at most; train a recipe (gaussians-gan) for more"
             )
-        with torch.random.fork_rng(devices=[]):
+        with self._alone():
             for letter in moves:
                 self.moves += letter
                 if not self._trouble:
@@ -145,18 +146,25 @@ class Lab:
 
     def scene(self) -> Scene:
         """What both players do as they are now."""
-        with torch.random.fork_rng(devices=[]), evaluation_mode(self.model), torch.no_grad():
-            output = self.task.forward(self.model, self._batch)
-            surface = self.task.exhibits(output, self._batch)["surface"][0]
-        return Scene(
-            len(self.moves),
-            self._batch.inputs.float().numpy(),
-            output.samples.numpy(),
-            self._pulls(output).numpy(),
-            surface.numpy(),
-            self._measures(output, self._batch),
-            self._troubles(),
-        )
+        with self._alone():
+            with evaluation_mode(self.model), torch.no_grad():
+                output = self.task.forward(self.model, self._batch)
+                surface = self.task.exhibits(output, self._batch)["surface"][0]
+            return Scene(
+                len(self.moves),
+                self._batch.inputs.float().numpy(),
+                output.samples.numpy(),
+                self._pulls(output).numpy(),
+                surface.numpy(),
+                self._measures(output, self._batch),
+                self._troubles(),
+            )
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """With torch's generator as it was afterwards, and one thread: these layers are too small for two."""
+        with torch.random.fork_rng(devices=[]), self._session.execution.applied():
+            yield
 
     def _pulls(self, output: Generated) -> Tensor:
         at = output.samples[:PULLED].detach().clone().requires_grad_()

@@ -27,6 +27,8 @@ RUNS = {
     "shapes": ["shapes-resnet", "--epochs", "2"],
     "digits": ["digits-lenet5", "--epochs", "4", "--recorder.probes", "4"],
     "digits-mlp": ["digits-mlp", "--epochs", "4", "--recorder.probes", "4"],
+    "digits-vae": ["mnist-vae", "--data.name", "digits", "--epochs", "20"],
+    "gaussians-gan": ["gaussians-gan", "--epochs", "8"],
 }
 WIDTHS, THEMES, LANGUAGES = (1280, 400), ("light", "dark"), ("en", "ko")
 COUNTED = """window.asked = new Set();
@@ -49,7 +51,7 @@ QUIET = """() => window.asked.size === 0 && [...document.images].every((each) =>
     && ![...document.querySelectorAll('main [role=status]')].some((each) => /…|%/.test(each.innerText))"""
 
 
-def places(picture: str) -> dict[str, dict[str, str | list[str]]]:
+def places(picture: str, other: str) -> dict[str, dict[str, str | list[str]]]:
     """What is shown, by the file's name: the studio's own addresses."""
     network: dict[str, str | list[str]] = {"network": "run:shapes", "picture": picture}
     return {
@@ -66,6 +68,11 @@ def places(picture: str) -> dict[str, dict[str, str | list[str]]]:
         "data": {"page": "data"},
         "results": {"page": "results", "run": "digits"},
         "basics": {"page": "basics"},
+        "generation-replay": {"page": "training", "runs": ["gaussians-gan"]},
+        "latent": {"page": "generation", "space": "digits-vae", "sample": "5"},
+        "latent-grid": {"page": "generation", "space": "digits-vae", "tiles": "1", "here": "0.5,0.5"},
+        "gan": {"page": "generation", "lab": "gan", "kind": "wgan-gp", "moves": "b300", "iteration": "4"},
+        "style": {**network, "page": "generation", "lab": "style", "painting": other},
     }
 
 
@@ -86,7 +93,7 @@ def main() -> None:
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         for width, theme, language in product(asked.widths, asked.themes, asked.languages):
             tab = opened(browser, studio.link, width)
-            for name, place in places(given[0]).items():
+            for name, place in places(*given).items():
                 if asked.only in name:
                     path = asked.out / f"{name}-{width}-{theme}-{language}.png"
                     shoot(tab, {**place, "theme": theme, "language": language}, path)

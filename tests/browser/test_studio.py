@@ -16,7 +16,7 @@ from pellucid.studio.serving import Serving, open_studio
 
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 NETWORK, LAYER = "cifar-resnet8", "layer1.0.conv1"
-PAGES = ("network", "explain", "training", "data", "results", "whatif", "basics")
+PAGES = ("network", "explain", "training", "data", "results", "whatif", "basics", "generation")
 PATIENCE = 60_000  # milliseconds, on a machine that others use as well
 Opens = Callable[..., Any]
 

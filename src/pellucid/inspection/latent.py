@@ -5,11 +5,70 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from pellucid.types.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """A plane through a space of codes: `centre` (k,), and two directions `axes` (2, k) of length 1 at right
+    angles, called `names`. Places on it are (n, 2), in the codes' own units; `words` say which plane it is.
+    """
+
+    centre: Tensor
+    axes: Tensor
+    names: tuple[str, str]
+    words: str
+
+    @classmethod
+    def principal(cls, codes: Tensor) -> Self:
+        """The plane of greatest variance of codes (n, k) through their mean, as `projection.project` has it
+        by "pca". Raises `InputError` for codes of one number.
+        """
+        _check_plane(codes)
+        centred = codes.double() - codes.double().mean(0)
+        _, singular, axes = torch.linalg.svd(centred, full_matrices=False)
+        signs = axes[torch.arange(len(axes)), axes.abs().argmax(1)].sign()
+        energy = singular.square()
+        share = float(energy[:2].sum() / energy.sum().clamp_min(torch.finfo(energy.dtype).tiny))
+        words = f"the two principal directions of the codes, which hold {100 * share:.0f} % of their variance"
+        directions = (axes * signs[:, None])[:2].float()
+        return cls(codes.mean(0), directions, ("direction 1", "direction 2"), words)
+
+    @classmethod
+    def of_numbers(cls, codes: Tensor, numbers: Sequence[int], *, prior: bool) -> Self:
+        """Two numbers of the code; the others stay 0 where the codes have a `prior`, else at their mean.
+        Raises `InputError` for numbers that the code does not have.
+        """
+        _check_plane(codes)
+        across, along = check_numbers(numbers, codes.shape[1])
+        axes = torch.eye(codes.shape[1])[[across, along]]
+        centre = torch.zeros(codes.shape[1]) if prior else codes.mean(0)
+        rest = "0, the middle of the prior" if prior else "their mean over the data"
+        words = f"the numbers {across} and {along} of the code"
+        if codes.shape[1] > 2:
+            words += f"; where something is decoded, the others are {rest}"
+        return cls(centre - axes.T @ (axes @ centre), axes, (f"number {across}", f"number {along}"), words)
+
+    def places(self, codes: Tensor) -> Tensor:
+        """Where codes (n, k) fall on the plane, at right angles to it, (n, 2)."""
+        return (codes - self.centre) @ self.axes.T
+
+    def codes(self, places: Tensor) -> Tensor:
+        """The codes (n, k) of places (n, 2) on the plane itself."""
+        return self.centre + places @ self.axes
+
+
+def _check_plane(codes: Tensor) -> None:
+    if codes.ndim != 2 or codes.shape[1] < 2 or len(codes) < 3:
+        raise InputError(
+            f"a plane needs three codes or more, of two numbers or more; got {tuple(codes.shape)}"
+        )
 
 
 def linear_walk(start: Tensor, end: Tensor, steps: int) -> Tensor:

@@ -110,7 +110,7 @@ def _map(space: Space, wished: Tour) -> Section:
 
 
 def _walks(space: Space, wished: Tour) -> Section:
-    start, end = (space.row(each) for each in wished.walk) if wished.walk else _two_kinds(space)
+    start, end = (space.row(each) for each in wished.walk) if wished.walk else two_kinds(space)
     label = int(space.found.labels[start])
     first, last = space.codes[start], space.codes[end]
     shown = [space.decode(walk(first, last, STEPS), label) for walk in (linear_walk, spherical_walk)]
@@ -126,7 +126,7 @@ def _walks(space: Space, wished: Tour) -> Section:
     return Section("Walks", (views.rows(rows, ("straight", "spherical")),), lead)
 
 
-def _two_kinds(space: Space) -> tuple[int, int]:
+def two_kinds(space: Space) -> tuple[int, int]:
     """The first sample, and the next of another class."""
     others = (space.found.labels != space.found.labels[0]).nonzero()
     return 0, int(others[0]) if len(others) else len(space.codes) - 1

@@ -17,7 +17,9 @@ from pellucid import __version__
 from pellucid.recipes.experiment import open_run
 from pellucid.studio.exciting import Grown
 from pellucid.studio.explaining import Explained
+from pellucid.studio.generating import Labs
 from pellucid.studio.jobs import Jobs, News
+from pellucid.studio.latent import Opened
 from pellucid.studio.networks import Networks
 from pellucid.studio.pictures import Pictures
 from pellucid.studio.results import data_of
@@ -25,6 +27,7 @@ from pellucid.studio.routes import ROUTERS
 from pellucid.studio.security import Guard, TooLargeError
 from pellucid.studio.sets import OpenSet, Sets
 from pellucid.studio.store import Store
+from pellucid.studio.styling import Styled
 from pellucid.studio.training import Trainings
 from pellucid.types.errors import InputError
 
@@ -49,6 +52,9 @@ class House:
     sets: Sets = field(init=False)
     explained: Store[str, Explained] = field(default_factory=lambda: Store(60, lambda _: 1.0))
     grown: Store[str, Grown] = field(default_factory=lambda: Store(200, lambda _: 1.0))
+    labs: Labs = field(default_factory=Labs)
+    spaces: Store[str, Opened] = field(default_factory=lambda: Store(3, lambda _: 1.0))
+    styled: Store[str, Styled] = field(default_factory=lambda: Store(60, lambda _: 1.0))
 
     def __post_init__(self) -> None:
         self.jobs = Jobs(self.news)

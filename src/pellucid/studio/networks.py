@@ -107,6 +107,10 @@ class Networks:
     def trusted(self) -> tuple[str, ...]:
         return self._trusted
 
+    def weights_of(self, name: str) -> str:
+        """The weights that were named for a network on the command line; "" for none."""
+        return self._weights if self._trusted and name == self._trusted[0] else ""
+
     def run_path(self, name: str) -> Path:
         """The run folder called `name`. Raises `InputError` for a path that leads outside."""
         path = (self._runs / name).resolve()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from pellucid.tasks.autoencoding_views import back_at
+from pellucid.tasks.generation_views import made_at
 from pellucid.types.recording import Probes, Recording
 from pellucid.views.figure import Figure, even_columns
 from pellucid.views.layers import (
@@ -26,15 +29,19 @@ def recorded_steps(folder: Path) -> list[int]:
 
 
 def figures_at(
-    recordings: Sequence[Recording], probes: Probes | None, classes: Sequence[str], step: int
+    recordings: Sequence[Recording], probes: Probes | None, about: Mapping[str, Any], step: int
 ) -> Iterator[tuple[str, Figure]]:
-    """(what it is, figure) for the recording nearest to `step`."""
+    """(what it is, figure) for the recording nearest to `step`, of the run that `about` describes."""
     here = min(recordings, key=lambda each: abs(each.step - step))
+    classes, task = tuple(about["data"]["classes"]), about["recipe"]["task"]["kind"]
+    for what, figure in (("made", made_at(here)), ("back", back_at(here, about["data"]["shape"][0]))):
+        if figure is not None:
+            yield what, figure
     if probes is not None and probes.pictures.size and classes and probes.targets.size:
         if "said" in here.exhibits:  # a class for every pixel
             said = list(here.exhibits["said"])
             yield "predictions", predicted(list(probes.pictures[: len(said)]), said, classes)
-        else:
+        elif task == "classification":
             yield "predictions", probe_predictions(here, probes, classes)
     if here.filters is not None:
         yield "filters", filters(here.filters, filter_scale(recordings))

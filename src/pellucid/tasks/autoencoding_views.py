@@ -19,6 +19,7 @@ from pellucid.types.recording import Recording
 from pellucid.views import autoencoding as views
 from pellucid.views.contents import Content, Steps
 from pellucid.views.embedding import embedding_map
+from pellucid.views.figure import Figure
 from pellucid.views.page import Section
 from pellucid.views.words import counted
 
@@ -135,15 +136,19 @@ def _map(evaluation: Evaluation, codes: NDArray[np.float32], classes: Sequence[s
     )
 
 
+def back_at(recording: Recording, channels: int) -> Figure | None:
+    """Watched pictures at a recorded step, what came back, and what codes of the prior give."""
+    shown = [
+        [views.unstacked(picture, channels) for picture in recording.exhibits[name]]
+        for name in ("wanted", "seen", "made", "sampled")
+        if name in recording.exhibits
+    ]
+    return views.rows(shown) if shown else None
+
+
 def _along_training(recordings: Sequence[Recording], channels: int) -> list[Section]:
-    frames = {}
-    for each in recordings:
-        shown: list[list[NDArray[np.uint8]]] = []
-        for name in ("wanted", "seen", "made", "sampled"):
-            if name in each.exhibits:
-                shown.append([views.unstacked(picture, channels) for picture in each.exhibits[name]])
-        if shown:
-            frames[each.step] = views.rows(shown)
+    found = {each.step: back_at(each, channels) for each in recordings}
+    frames = {step: figure for step, figure in found.items() if figure is not None}
     if not frames:
         return []
     contents: tuple[Content, ...] = (Steps(frames),)

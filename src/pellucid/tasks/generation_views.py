@@ -21,31 +21,28 @@ def point_sections(evaluation: Evaluation, recordings: Sequence[Recording]) -> l
     lead = (
         "Dark: real points, green: generated ones; behind them, how real the critic takes each place to be."
     )
-    return [Section("Generated", (points,), lead), *_along(_planes(recordings)), *_duel(recordings)]
+    return [Section("Generated", (points,), lead), *_along(recordings), *_duel(recordings)]
 
 
 def picture_sections(evaluation: Evaluation, recordings: Sequence[Recording]) -> list[Section]:
     made = [maps["generated"] for maps in evaluation.exhibits.values() if "generated" in maps]
     shown = [Section("Generated", (sheet(made),), "Not chosen: the first samples.")] if made else []
-    sheets = {
-        each.step: sheet(list(each.exhibits["generated"]))
-        for each in recordings
-        if "generated" in each.exhibits
-    }
-    return [*shown, *_along(sheets), *_duel(recordings)]
+    return [*shown, *_along(recordings), *_duel(recordings)]
 
 
-def _planes(recordings: Sequence[Recording]) -> dict[int, Figure]:
-    return {
-        each.step: plane(
-            each.predictions[:, _REAL_POINT], each.predictions[:, _POINT], each.exhibits["surface"][0]
-        )
-        for each in recordings
-        if "surface" in each.exhibits
-    }
+def made_at(recording: Recording) -> Figure | None:
+    """What the watched codes have become at a recorded step: pictures, or points over the critic's score."""
+    exhibits, kept = recording.exhibits, recording.predictions
+    if "generated" in exhibits:
+        return sheet(list(exhibits["generated"]))
+    if "surface" in exhibits:
+        return plane(kept[:, _REAL_POINT], kept[:, _POINT], exhibits["surface"][0])
+    return None
 
 
-def _along(frames: dict[int, Figure]) -> list[Section]:
+def _along(recordings: Sequence[Recording]) -> list[Section]:
+    found = {each.step: made_at(each) for each in recordings}
+    frames = {step: figure for step, figure in found.items() if figure is not None}
     lead = "What the same codes become, at every recorded step."
     return [Section("Along training", (Steps(frames),), lead)] if frames else []
 

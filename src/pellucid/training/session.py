@@ -182,8 +182,10 @@ class Session:
     def epoch(self) -> float:
         return self.state.position.step / self.steps_per_epoch
 
-    def take_step(self, *, asked: bool, due: bool) -> Step:
-        """One step of each player whose turn it is. Raises `NonFiniteError` before weights are touched."""
+    def take_step(self, *, asked: bool, due: bool, only: str = "") -> Step:
+        """One step of each player whose turn it is, or of the one called `only`, whose ever it is. Raises
+        `NonFiniteError` before weights are touched.
+        """
         began = time.monotonic()
         step, settings = self.state.position.step, self.settings
         self._batch = next(self._batches)
@@ -194,7 +196,8 @@ class Session:
         self._as_trained()
         taken = {}
         for player in self._players:
-            if step % player.objective.every == 0:
+            name, every = player.objective.name, player.objective.every
+            if name == only if only else step % every == 0:
                 taken[player.objective.name] = player.step(self._batch, self.batch_size, lr)
         if self.state.average is not None:
             self.state.average.update_parameters(self.state.model)

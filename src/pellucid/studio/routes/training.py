@@ -82,12 +82,11 @@ def at(name: str, step: int, house: Shared) -> list[FigureInfo]:
     """Filters, feature maps, predictions and health at the recorded step nearest to `step`, every scale held
     over the whole training.
     """
-    path = RunFolder.open(house.networks.run_path(name)).recordings
-    recordings, probes = read_recordings(path), read_probes(path)
+    run = RunFolder.open(house.networks.run_path(name))
+    recordings, probes = read_recordings(run.recordings), read_probes(run.recordings)
     if not recordings:
         raise InputError(f"{name} has no recordings")
-    classes = _classes(RunFolder.open(house.networks.run_path(name)).describe())
-    figures = figures_at(recordings, probes, classes, step)
+    figures = figures_at(recordings, probes, run.describe(), step)
     return [FigureInfo(title=title, html=fragment(figure)) for title, figure in figures]
 
 
@@ -120,7 +119,3 @@ def _curve(name: str, part: str, lines: Sequence[dict[str, Any]], values: Sequen
         epochs=[line["epoch"] for line in lines],
         values=[value if math.isfinite(value) else None for value in values],
     )
-
-
-def _classes(description: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(description["data"]["classes"])

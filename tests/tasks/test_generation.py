@@ -163,6 +163,8 @@ def test_a_run_on_points_tells_its_numbers_and_its_sections(points, chosen):
     assert task.primary[0] in evaluated.metrics
     assert {"Lipschitz", "Wasserstein", "classes covered"} <= set(evaluated.metrics)
     assert not [layer.name for layer in recordings[-1].layers if "#" in layer.name]  # each player runs once
+    assert {layer.player for layer in recordings[-1].layers} == {"generator", "critic"}
+    assert all(layer.name.startswith(layer.player) for layer in recordings[-1].layers)
     assert recordings[-1].predictions.shape == (16, 8)
 
 

@@ -41,8 +41,10 @@ def test_the_space_is_a_page(run: Path, tmp_path: Path, capsys: pytest.CaptureFi
     ("options", "said"),
     [
         ("--numbers 0 4", "numbers 0 to 3"),
+        ("--numbers -1 0", "numbers 0 to 3"),
         ("--numbers 1 1", "two different"),
         ("--walk 0 5000", "sample 5000"),
+        ("--walk -1 0", "sample -1"),
         ("--classes 3 x", "class"),
         ("--split tset", "no split"),
         ("--out space.png", ".html"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -54,6 +55,21 @@ def test_a_picture_is_painted(
         figure = json.loads(out.read_text())
         assert [panel["title"] for panel in figure["panels"]][:3] == ["Content", "Style", "Painted"]
         assert "seed 0" in figure["caption"]
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "1"])
+def test_a_grey_content_picture_is_painted(folder: Path, mode: str, tmp_path: Path) -> None:
+    """By a network that sees three colours; where the content's own colours are kept, it stays grey."""
+    content = tmp_path / "grey.png"
+    with Image.open(folder / "content.png") as picture:
+        picture.convert(mode).save(content)
+    call = words(folder, f"--steps 4 --side 32 --out {tmp_path / 'kept.png'} --colours content")
+    call[1] = str(content)
+    assert main(call) == 0
+    with Image.open(tmp_path / "kept.png") as painted:
+        pixels = np.array(painted.convert("RGB")).astype(int)
+    assert np.ptp(pixels, axis=2).max() <= 1
+    assert np.ptp(pixels) > 20
 
 
 @pytest.mark.parametrize(

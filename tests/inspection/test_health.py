@@ -122,6 +122,16 @@ def test_it_has_to_last() -> None:
     assert "1.0e-06 of that at c" in finding.words
 
 
+def test_players_are_not_measured_by_one_another() -> None:
+    """A critic that is sure of itself has a tiny gradient beside the generator's; that is no explosion."""
+    generator = tuple(replace(_layer(name, gradient=1.0), player="generator") for name in "abc")
+    critic = tuple(replace(_layer(name, gradient=1e-5), player="critic") for name in "def")
+    assert diagnose([_recording(step, generator + critic) for step in (10, 20)]) == ()
+    sick = tuple(replace(layer, player="critic") for layer in SICK)
+    (finding,) = diagnose([_recording(step, generator + sick) for step in (10, 20)])
+    assert (finding.kind, finding.layers) == ("vanishing", ("a",))
+
+
 def test_explosions() -> None:
     layers = (_layer("a", gradient=5e3), _layer("b", gradient=10.0), _layer("c"))
     (finding,) = diagnose([_recording(10, layers), _recording(20, layers)])

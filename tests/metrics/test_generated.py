@@ -97,8 +97,17 @@ def test_no_score_without_the_name_of_its_features():
     found = judged(ONE[:150], OTHER)
     scores = {"FID", "coverage", "precision", "recall", "density"}
     assert {name for name in found if "(coordinates)" in name} == {f"{name} (coordinates)" for name in scores}
-    assert found["samples compared"] == 150
+    assert found["samples in FID"] == found["samples compared"] == 150
     assert not any(name.split(" (")[0] in scores for name in found if "(coordinates)" not in name)
+
+
+def test_how_many_samples_each_score_is_of_is_recorded(monkeypatch):
+    """FID is of all samples, what neighbours say of the first ones only."""
+    monkeypatch.setattr("pellucid.metrics.generated._COMPARED", 100)
+    found = judged(ONE[:150], OTHER)
+    assert (found["samples in FID"], found["samples compared"]) == (150, 100)
+    assert found["FID (coordinates)"] == pytest.approx(frechet_distance(ONE[:150], OTHER))
+    assert found["coverage (coordinates)"] == support(ONE[:100], OTHER[:100]).coverage
 
 
 def test_too_few_samples_for_fid_are_told():

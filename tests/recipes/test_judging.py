@@ -1,5 +1,6 @@
 """A GAN's run from the recipe to its report, judged by a classifier."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,25 @@ def test_every_number_stands_beside_whose_features_it_is_of(run, capsys):
     assert {"FID", "KID", "precision", "coverage", "Inception"} <= set(said.split())
     assert "not to be trusted" in noted
     assert "seen as: class 0" in said
+
+
+def test_numbers_for_machines_name_the_features_and_the_samples_too(run, capsys):
+    """LeNet-5's last features are 84: FID of 84 samples is warned of, that of 85 is not."""
+    for samples, warnings in ((84, 1), (85, 0)):
+        call = ["judge", str(run), "--by", "lenet5", "--samples", str(samples), "--json"]
+        assert cli.main(call) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["judge"] == "lenet5, layer relu6"
+        assert (found["real"], found["made"]) == (samples, samples)
+        assert len(found["warnings"]) == warnings
+
+
+def test_a_diverging_critic_ends_the_command_and_is_named(tmp_path, capsys):
+    call = "train gaussians-gan --task.loss wasserstein --optim.lr 0.3 --task.critic-lr 0.3 --epochs 50"
+    assert cli.main([*call.split(), "--recorder.probes", "0", "--out", str(tmp_path / "run")]) == 1
+    said = capsys.readouterr().err
+    assert "gaussians-gan diverged before step" in said
+    assert "the critic runs away" in said
 
 
 def test_what_cannot_be_judged(run, capsys):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -12,12 +12,12 @@ from rich.console import Console
 
 from pellucid.cli.arguments import parse
 from pellucid.cli.tables import contents_table
-from pellucid.inspection.health import diagnose, relative_gradients
+from pellucid.inspection.health import by_player, diagnose, relative_gradients
 from pellucid.runs.folder import RunFolder
 from pellucid.runs.log import json_text
 from pellucid.runs.recordings import read_recordings
 from pellucid.types.errors import InputError
-from pellucid.types.recording import Recording
+from pellucid.types.recording import LayerStatistics, Recording
 from pellucid.views.axes import number, percent
 from pellucid.views.contents import Table
 
@@ -61,10 +61,17 @@ def main(arguments: Sequence[str]) -> int:
 
 def _table(recording: Recording) -> Table:
     """A row for each layer, numbers as words."""
-    flow = relative_gradients(recording.layers)
+    rows = tuple(row for layers in by_player(recording.layers) for row in _rows(layers))
+    columns = ("layer", "kind", "gradient", "of the last", "activations", "dead", "saturated")
+    return Table(columns, rows)
+
+
+def _rows(layers: Sequence[LayerStatistics]) -> Iterator[tuple[str | None, ...]]:
+    """Of one player's layers, whose gradients compare."""
+    flow = relative_gradients(layers)
     last = next(reversed(flow.values()), 0.0)
-    rows = tuple(
-        (
+    for layer in layers:
+        yield (
             layer.name,
             layer.kind,
             _shown(layer.gradient_norm),
@@ -73,10 +80,6 @@ def _table(recording: Recording) -> Table:
             None if layer.dead is None else percent(layer.dead),
             None if layer.saturated is None else percent(layer.saturated),
         )
-        for layer in recording.layers
-    )
-    columns = ("layer", "kind", "gradient", "of the last", "activations", "dead", "saturated")
-    return Table(columns, rows)
 
 
 def _shown(value: float | None) -> str | None:

@@ -10,6 +10,9 @@ given rate makes. It does not grow with a layer's size, as the norm alone does. 
 - saturated: 60 % or more of a sigmoid's or tanh's values lie within 2 % of the ends of its range.
 - fading: a layer's activations spread less than 1e-4 as far as the first layer's.
 
+Where a training has several players, such as a GAN's, each one's layers are compared among themselves: their
+gradients are of different losses.
+
 A finding has to hold at two recorded steps in a row, none before step 10: blocks that begin at zero on
 purpose have no gradient at first, and a warm-up passes.
 """
@@ -54,6 +57,9 @@ class Finding:
         return f"{self.words}; {self.advice}"
 
 
+Check = Callable[[Sequence[LayerStatistics], int], list[Finding]]
+
+
 def diagnose(recordings: Sequence[Recording]) -> tuple[Finding, ...]:
     """What is wrong at the last of these recordings, in the order of their steps, and since when."""
     seen = [recording for recording in recordings if recording.step >= FROM_STEP]
@@ -62,13 +68,24 @@ def diagnose(recordings: Sequence[Recording]) -> tuple[Finding, ...]:
         since: Recording | None = None
         row = 0
         for recording in reversed(seen):
-            if not check(recording.layers, recording.step):
+            if not _checked(check, recording):
                 break
             since, row = recording, row + 1
         if since is not None and row >= IN_A_ROW:
-            last = check(seen[-1].layers, seen[-1].step)
-            found += [replace(finding, since=since.step) for finding in last]
+            found += [replace(finding, since=since.step) for finding in _checked(check, seen[-1])]
     return tuple(found)
+
+
+def _checked(check: Check, recording: Recording) -> list[Finding]:
+    return [found for layers in by_player(recording.layers) for found in check(layers, recording.step)]
+
+
+def by_player(layers: Iterable[LayerStatistics]) -> list[list[LayerStatistics]]:
+    """The layers of each player, in their order; one list where there is one player."""
+    found: dict[str, list[LayerStatistics]] = {}
+    for layer in layers:
+        found.setdefault(layer.player, []).append(layer)
+    return list(found.values())
 
 
 class Watch:
@@ -225,7 +242,7 @@ def _fading(layers: Sequence[LayerStatistics], step: int) -> list[Finding]:
     return [_finding("fading", faint, worst, step, words, advice)]
 
 
-CHECKS: tuple[Callable[[Sequence[LayerStatistics], int], list[Finding]], ...] = (
+CHECKS: tuple[Check, ...] = (
     _vanishing,
     _exploding,
     _dead,

@@ -36,8 +36,7 @@ class Judge:
 @dataclass(frozen=True, eq=False)
 class Generated:
     """What a GAN says of a batch of real samples, `inputs`: as many `samples` of its own, (b, …) normalised
-    as
-    those are, of the classes `labels` (b,) where it is told any, and the critic's scores (b,) of both, `real`
+    as those are, of the classes `labels` (b,) where it is told any, and the critic's scores (b,) of both, `real`
     and `fake`. `score(samples, labels)` is the critic in evaluation mode.
     """
 
@@ -60,12 +59,13 @@ class Generated:
 
 class SampleQuality:
     """`compute` gives FID, precision, recall, density and coverage, each with the judge's name in brackets,
-    the number of samples of each kind that were compared by neighbours, and where the data have classes, how
-    many of them are covered: those that at least a tenth of their share of the samples goes to, where good
-    samples (in some real one's ball) go to the nearest real one's class.
+    the numbers of samples of each kind that went into FID (all of them) and that were compared by neighbours
+    (for the rest), and where the data have classes, how many of them are covered: those that at least a tenth
+    of their share of the samples goes to, where good samples (in some real one's ball) go to the nearest real
+    one's class.
 
-    All samples go into FID. Where they are fewer than features + 1, it says how many are lacking, for then
-    the covariance is singular and the number too low to be trusted.
+    Where samples are fewer than features + 1, it says how many FID lacks, for then the covariance is singular
+    and the number too low to be trusted.
     """
 
     def __init__(self, judge: Judge, classes: int = 0) -> None:
@@ -105,7 +105,7 @@ class SampleQuality:
         }
         if self.classes:
             found["classes covered"] = float(self._covered(some, others))
-        return {**found, "samples compared": float(len(some))}
+        return {**found, "samples in FID": float(count), "samples compared": float(len(some))}
 
     def _covered(self, real: Tensor, fake: Tensor) -> int:
         """How many classes the good samples cover."""

@@ -90,11 +90,13 @@ def conditions(outputs: int) -> int:
     return outputs if outputs > 1 else 0
 
 
-def dense(sizes: Sequence[int], *, linear: Callable[[int, int], nn.Module] = nn.Linear) -> nn.Sequential:
-    """Dense layers with leaky rectifiers between them."""
+def dense(
+    sizes: Sequence[int], *, linear: Callable[[int, int], nn.Module] = nn.Linear, slope: float = SLOPE
+) -> nn.Sequential:
+    """Dense layers with rectifiers between them, leaky ones unless their `slope` below zero is 0."""
     layers: list[nn.Module] = [nn.Flatten()]
     for place, (inputs, units) in enumerate(pairwise(sizes)):
-        layers += [nn.LeakyReLU(SLOPE)] * bool(place) + [linear(inputs, units)]
+        layers += [nn.LeakyReLU(slope) if slope else nn.ReLU()] * bool(place) + [linear(inputs, units)]
     return nn.Sequential(*layers)
 
 

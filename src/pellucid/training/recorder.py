@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -40,6 +41,7 @@ class Recorder:
             self._probes = session.feed.samples(session.feed.watched, indices)
             self._layouts = layouts_in(session.state.model, lambda: self._run(self._probes.slice(0, 1)))
             self._layers = map_layers(session.state.model, self._layouts)
+            self._players = _players(session)
 
     def watching(self) -> Probes:
         """What is watched, as it is stored."""
@@ -67,12 +69,15 @@ class Recorder:
         return Recording(
             step=session.state.position.step,
             epoch=session.epoch,
-            layers=seen.layers,
+            layers=tuple(replace(layer, player=self._player_of(layer.name)) for layer in seen.layers),
             filters=seen.filters,
             maps={name: values[:_WITH_MAPS] for name, values in seen.maps.items()},
             predictions=session.task.probe(seen.output, self._probes).float().cpu().numpy(),
             exhibits={name: _few(maps).cpu().numpy() for name, maps in exhibits.items()},
         )
+
+    def _player_of(self, layer: str) -> str:
+        return self._players.get(layer.partition("#")[0], "")
 
     def troubles(self, recording: Recording) -> list[str]:
         """What is found to be wrong at two recorded steps in a row, for the first time, with what usually
@@ -87,6 +92,20 @@ class Recorder:
         new = {key: words for key, words in found.items() if key in self._recent - self._told}
         self._recent, self._told = frozenset(found), self._told | new.keys()
         return [*told, *(f"at step {recording.step:,}: {words}" for words in new.values())]
+
+
+def _players(session: Session) -> dict[str, str]:
+    """Who trains each module, by its name, where there are several objectives."""
+    model, objectives = session.state.model, session.task.objectives()
+    names = {module: name for name, module in model.named_modules()}
+    if len(objectives) < 2:
+        return {}
+    return {
+        names[module]: objective.name
+        for objective in objectives
+        for player in objective.players(model)
+        for module in player.modules()
+    }
 
 
 def _few(maps: Tensor) -> Tensor:

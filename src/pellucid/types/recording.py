@@ -18,7 +18,8 @@ class LayerStatistics:
     `gradient_norm` is of the layer's own parameters in the last training step, after clipping. `dead` is the
     fraction [0, 1] of the layer's units (channels) that are ≤ 0 everywhere on all probe pictures; it is given
     for activation layers only. `saturated` is the fraction [0, 1] of all values that lie within 2 % of the
-    range's ends, of layers whose range has two (sigmoid, tanh).
+    range's ends, of layers whose range has two (sigmoid, tanh). `player` is the name of the objective that
+    trains the layer, where a training has several: each has a gradient of its own.
     """
 
     name: str
@@ -31,6 +32,7 @@ class LayerStatistics:
     activation_std: float
     dead: float | None
     saturated: float | None = None
+    player: str = ""
 
 
 @dataclass(frozen=True)

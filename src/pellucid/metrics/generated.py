@@ -36,8 +36,8 @@ class Judge:
 @dataclass(frozen=True, eq=False)
 class Generated:
     """What a GAN says of a batch of real samples, `inputs`: as many `samples` of its own, (b, …) normalised
-    as those are, of the classes `labels` (b,) where it is told any, and the critic's scores (b,) of both, `real`
-    and `fake`. `score(samples, labels)` is the critic in evaluation mode.
+    as those are, of the classes `labels` (b,) where it is told any, and the critic's scores (b,) of both,
+    `real` and `fake`. `score(samples, labels)` is the critic in evaluation mode.
     """
 
     inputs: Tensor

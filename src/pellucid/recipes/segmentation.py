@@ -105,9 +105,10 @@ def camvid_enet() -> Recipe:
 def camvid_unet() -> Recipe:
     """A narrow U-Net on CamVid, on windows of 240 pixels: `pellucid train camvid-unet --data camvid`.
 
-    With `--epochs 24`, from 62 pictures and in 270 s of processor time, a mean IoU of 0.232 on 39 of the test
-    pictures; the most frequent class everywhere would have 0.024, one drawn for every pixel 0.050. Sky, road
-    and buildings come first, poles and people later: all 80 epochs were not measured.
+    From 62 pictures and in 17 minutes of processor time on one core, a mean IoU of 0.384 on 39 of the test
+    pictures, where it says 84 % of the pixels right; the most frequent class everywhere would have 0.024, one
+    drawn for every pixel 0.050. On the pictures held back, 0.19 after 10 epochs, 0.26 after 50, 0.37 after 80
+    and 0.41 after 120: sky, road and buildings come first, poles and people last.
     """
     return Recipe(
         "camvid-unet",
@@ -116,7 +117,7 @@ def camvid_unet() -> Recipe:
         task=_WITH_DICE,
         training=replace(
             _BRIEF,
-            epochs=80,
+            epochs=120,
             batch_size=8,
             augment=Augmentation(flip=True, window=240, balance=0.5, scale=0.3, colour=0.3),
             evaluate_every=10,

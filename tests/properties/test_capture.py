@@ -92,8 +92,8 @@ def smallest(name: str) -> tuple[nn.Module, Tensor]:
         except (ValueError, RuntimeError, AssertionError):
             continue
         return net, x
-    net = build_model(name, inputs=(1, 32, 32), outputs=10)
-    return net, torch.randn(1, 1, 32, 32)
+    shape = (2,) if "points" in name else (1, 32, 32)
+    return build_model(name, inputs=shape, outputs=10), torch.randn(1, *shape)
 
 
 QUICK = ("perceptron", "mlp", "lenet5", "lenet5-1998", "cifar-resnet8", "cifar-densenet40-12", "resnet18")

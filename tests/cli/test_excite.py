@@ -50,7 +50,8 @@ def test_a_layer_is_a_sheet_of_its_channels(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("c9", "no layer is called 'c9'"),
+        ("c9", "no layer or class is called 'c9'; did you mean 'c"),
+        ("[10]", "there is no 10 among 0 … 9; the output is 10"),
         ("c1[6]", "there is no 6 among 0 … 5"),
         ("c1[2] --out x.gif", "--out writes"),
         ("c1[2] --data digits --split val", "has no split 'val'"),
@@ -71,6 +72,15 @@ def test_mistakes_are_told_in_a_line(
     assert said in error
     assert error.count("\n") == 1
     assert not [*tmp_path.iterdir()]
+
+
+def test_a_canvas_too_small_for_the_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whichever layer it is that refuses: before, or behind, what is asked."""
+    call = ["excite", "torchvision/squeezenet1_0", "features.3[1]", "--canvas", "2"]
+    for count in ("1", "2"):
+        assert main([*call, "--count", count, "--out", str(tmp_path / "out.png")]) == 2
+        error = capsys.readouterr().err.splitlines()[-1]
+        assert error.startswith("pellucid: features.0 (Conv2d) refused an input of shape 1×3×2×2")
 
 
 @pytest.mark.slow

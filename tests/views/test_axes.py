@@ -112,3 +112,12 @@ def test_decimation_keeps_extremes_ends_and_holes() -> None:
     assert (np.nanmax(shown), np.nanmin(shown), x[0], x[-1]) == (99, -99, 0, 19999)
     assert np.isnan(shown).any()
     assert (np.diff(x) > 0).all()
+
+
+def test_few_digits_are_no_power_of_ten() -> None:
+    assert [number(each, 3) for each in (5178.0, -1234.0, 999.0, 12345.0)] == [
+        "5180",
+        "−1230",
+        "999",
+        "12.3k",
+    ]

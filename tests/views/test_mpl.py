@@ -58,6 +58,24 @@ def test_heat_has_row_0_on_top_where_the_frame_says_so(frame: tuple[int, int] | 
     assert drawn_top > axes.transData.transform((0, bottom))[1]
 
 
+def test_a_picture_is_as_large_as_asked_and_its_key_as_high() -> None:
+    scale = ColourScale("signed", -5178, 5178, "activation")
+    strip = Panel((Heat(np.zeros((1, 12)), scale),), "strip", frame=(1, 12), key=scale)
+    window = Panel((Heat(np.zeros((3, 3)), scale),), frame=(3, 3), height=90, width=180, caption="a window")
+    alone = Panel((Heat(np.zeros((2, 2)), scale),), "input", frame=(2, 2), width=240)
+    canvas = Figure((alone, strip, window), columns=1).to_mpl()
+    canvas.draw_without_rendering()  # type: ignore[no-untyped-call]
+    inches = np.array(canvas.get_size_inches())
+    input, row, square = (axes.get_position().size * inches for axes in canvas.axes)
+    np.testing.assert_allclose(input, 240 / 96, atol=0.35)
+    assert square[0] == pytest.approx(2 * square[1], rel=0.01)
+    assert row[0] == pytest.approx(12 * row[1], rel=0.01)
+    (bar,) = canvas.axes[1].child_axes
+    assert bar.get_position().height == pytest.approx(canvas.axes[1].get_position().height)
+    assert [each.get_text() for each in bar.get_yticklabels()] == ["−5180", "0", "5180"]
+    assert inches[1] < 5.5, "no room that nothing is drawn in"
+
+
 def test_draws_into_given_axes() -> None:
     canvas = Canvas()
     mine = canvas.subplots(1, 2)

@@ -16,6 +16,7 @@ from pellucid.cli.figures import check_out, write_figure
 from pellucid.cli.run_or_network import NetworkCall, open_called, read_network_call
 from pellucid.data.loading import Pipeline, evaluation_batches
 from pellucid.data.source import Data
+from pellucid.inspection.parts import unregistered
 from pellucid.inspection.strongest import Strongest, strongest
 from pellucid.ops.normalisation import normalised
 from pellucid.recipes.opened import OpenedNetwork, open_seen
@@ -23,7 +24,7 @@ from pellucid.synthesis.excite import QUICK, Ascent, ascend
 from pellucid.synthesis.objective import check_index, exciting
 from pellucid.types.address import Address
 from pellucid.types.batch import Batch
-from pellucid.types.errors import InputError
+from pellucid.types.errors import InputError, unknown_name
 from pellucid.types.excitation import Excitation
 from pellucid.views.axes import number
 from pellucid.views.excitation import Example, channel_sheet, excited, excited_and_found
@@ -98,7 +99,12 @@ def _address(text: str, network: OpenedNetwork) -> Address:
     plain = [_plain(name).lower() for name in classes]
     if text.lower() in plain:
         return Address(index=(plain.index(text.lower()),))
-    return Address.parse(text)
+    address = Address.parse(text)
+    layers = [name for name, _ in network.model.named_modules(remove_duplicate=False)]
+    layers += unregistered(network.model)
+    if address.layer not in layers:
+        raise unknown_name("layer or class", text, [*layers[1:], *map(_plain, classes)])
+    return address
 
 
 def _plain(name: str) -> str:

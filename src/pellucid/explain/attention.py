@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.explain.looking import Options, Seen
-from pellucid.explain.running import fitting, run
+from pellucid.explain.running import fitting
 from pellucid.explain.target import Target, likeliest, said_of_output
 from pellucid.inspection.attention import Attention, attentions
 from pellucid.inspection.capture import capture, unwrapped
 from pellucid.inspection.layout import Layout, layer_layouts
 from pellucid.inspection.modes import evaluation_mode
+from pellucid.inspection.running import run
 from pellucid.types.errors import InputError, unknown_name
 from pellucid.types.heatmap import Heatmap
 

@@ -9,11 +9,12 @@ from torch import Tensor, nn
 
 from pellucid.explain.looking import heatmap
 from pellucid.explain.maps import Combine, combined
-from pellucid.explain.running import fitting, run
+from pellucid.explain.running import fitting
 from pellucid.explain.target import Target, likeliest, said_of_output
 from pellucid.inspection.capture import Key, capture, unwrapped
 from pellucid.inspection.modes import evaluation_mode
 from pellucid.inspection.parts import named_parts
+from pellucid.inspection.running import run
 from pellucid.types.errors import InputError
 from pellucid.types.heatmap import Heatmap
 

@@ -9,7 +9,6 @@ from weakref import WeakKeyDictionary
 
 from torch import Tensor, nn
 
-from pellucid.explain.running import run
 from pellucid.explain.target import Target, main_output
 from pellucid.inspection.address import unknown_address
 from pellucid.inspection.capture import Key, capture, key_of, unwrapped
@@ -17,6 +16,7 @@ from pellucid.inspection.layout import Layout, keyed_layouts, layouts
 from pellucid.inspection.meaning import moves
 from pellucid.inspection.modes import evaluation_mode
 from pellucid.inspection.parts import named_parts
+from pellucid.inspection.running import run
 from pellucid.inspection.trace import Trace, Value, trace
 from pellucid.types.address import Address
 from pellucid.types.errors import InputError
@@ -109,7 +109,7 @@ def _chosen(model: nn.Module, inputs: Tensor, target: Target) -> tuple[Layer, bo
     if not candidates:
         raise InputError(
             f"{type(model).__name__} has no layer that is still a map of the picture, so there is nothing to "
-            "draw; methods that look at the input itself need none"
+            "draw; methods that look at the input itself, as saliency and occlusion do, need none"
         )
     for layer in reversed(candidates):
         gradient = first_of(gradients.get(layer.key))

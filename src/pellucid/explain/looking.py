@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from pellucid import __version__
 from pellucid.explain.layers import Layer, LayerNames, first_of, layers_of
-from pellucid.explain.running import fitting, run, settle
+from pellucid.explain.running import fitting, settle
 from pellucid.explain.target import Settled, Target, likeliest, said_of_output
 from pellucid.inspection.capture import capture
 from pellucid.inspection.modes import evaluation_mode
+from pellucid.inspection.running import run
 from pellucid.types.errors import InputError
 from pellucid.types.heatmap import Heatmap
 

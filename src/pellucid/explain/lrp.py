@@ -26,10 +26,10 @@ from pellucid.explain.relevance.rules import (
     flat_rule,
     gamma_rule,
 )
-from pellucid.explain.running import run
 from pellucid.explain.target import Target
 from pellucid.inspection.capture import capture
 from pellucid.inspection.modes import evaluation_mode
+from pellucid.inspection.running import run
 from pellucid.types.batch import leaves
 from pellucid.types.data_info import Preprocessing
 from pellucid.types.errors import InputError, unknown_name

@@ -1,4 +1,4 @@
-"""Running a network to explain it: inputs where its weights are, refusals said in one sentence."""
+"""What explaining begins with: inputs where the weights are, and what is explained of each."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from pellucid.explain.target import Settled, Target, likeliest
 from pellucid.inspection.capture import unwrapped
 from pellucid.inspection.modes import evaluation_mode
-from pellucid.inspection.refusals import REFUSALS
-from pellucid.inspection.trace import trace
+from pellucid.inspection.running import run
 from pellucid.types.errors import InputError
 
 
@@ -32,15 +31,6 @@ def fitting(model: nn.Module, inputs: Tensor) -> Tensor:
     dtype = weights[0].dtype if len(dtypes) == 1 else inputs.dtype
     with torch.inference_mode(False):
         return inputs.detach().to(weights[0].device, dtype, copy=True)
-
-
-def run(model: nn.Module, inputs: Tensor) -> Any:
-    """What the network gives. Raises `InputError`, which names the layer, where it refuses the inputs."""
-    try:
-        return model(inputs)
-    except REFUSALS as error:
-        trace(model, [inputs.detach()])  # says which layer refused what, if it is the shape that it refuses
-        raise error
 
 
 def settle(model: nn.Module, inputs: Tensor, target: Target | None) -> tuple[Settled, Any]:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from pellucid.inspection.capture import capture, key_of
 from pellucid.inspection.layout import layer_layouts, layout_of_shape
 from pellucid.inspection.modes import evaluation_mode
+from pellucid.inspection.running import run
 from pellucid.types.address import Address
 from pellucid.types.batch import leaves
 from pellucid.types.errors import InputError
@@ -49,7 +50,7 @@ def effective_receptive_field(
     inputs = pictures.detach().clone().requires_grad_()
     with evaluation_mode(model), torch.inference_mode(False), torch.enable_grad():
         with capture(model, layer, keep=lambda name, output: output.clone()) as seen:  # as it is now
-            model(inputs)
+            run(model, inputs)
         found = leaves(Tensor, seen.outputs.get(key_of(Address.parse(layer))))
         if not found:
             raise InputError(f"a map (N, C, …) was expected of {layer!r}; choose a layer that gives one")

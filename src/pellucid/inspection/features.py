@@ -12,6 +12,7 @@ from pellucid.inspection.capture import Key, capture, unwrapped
 from pellucid.inspection.layout import Layout, channels_first, layer_layouts
 from pellucid.inspection.modes import evaluation_mode
 from pellucid.inspection.parts import named_parts
+from pellucid.inspection.running import run
 from pellucid.types.batch import Batch
 from pellucid.types.errors import InputError
 
@@ -48,7 +49,7 @@ def features_in_batches(
                 found[name] = maps.flatten(2).mean(2) if maps.ndim > 2 else maps
 
         with torch.inference_mode(), evaluation_mode(unwrapped(model)), capture(model, layers, keep=keep):
-            model(batch.inputs)
+            run(model, batch.inputs)
         for name in layers:
             if name not in found:
                 raise InputError(f"{name or 'the network'} gave no tensor: it did not run for these pictures")
@@ -77,7 +78,7 @@ def feature_layers(model: nn.Module, inputs: Tensor, most: int = 32) -> tuple[st
         return output.ndim in (2, 3, 4) and len(output) == len(inputs) and output.is_floating_point()
 
     with torch.inference_mode(), evaluation_mode(inner), capture(model, list(parts), keep=usable) as seen:
-        model(inputs)
+        run(model, inputs)
     order = tuple(dict.fromkeys(name for (name, _), found in seen.outputs.items() if found is True))
     chosen: tuple[str, ...] = ()
     for depth in range(max((name.count(".") for name in order), default=0) + 1):

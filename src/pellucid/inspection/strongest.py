@@ -12,6 +12,7 @@ from pellucid.inspection.capture import capture
 from pellucid.inspection.layout import channels_first, layer_layouts, layouts
 from pellucid.inspection.modes import evaluation_mode
 from pellucid.inspection.receptive_field import ReceptiveField, receptive_fields
+from pellucid.inspection.running import run
 from pellucid.inspection.trace import trace
 from pellucid.types.batch import Batch
 from pellucid.types.errors import InputError
@@ -85,7 +86,7 @@ def _peaks_of(model: nn.Module, layers: Sequence[str], inputs: Tensor) -> dict[s
             found[name] = _peaks(channels_first(known, (name, 0), output).float())
 
     with capture(model, layers, keep=keep):
-        model(inputs)
+        run(model, inputs)
     return found
 
 

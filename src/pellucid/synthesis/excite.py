@@ -18,6 +18,7 @@ from pellucid.inspection.capture import Key, capture, unwrapped
 from pellucid.inspection.layout import layer_layouts, layout_of_shape
 from pellucid.inspection.modes import evaluation_mode
 from pellucid.inspection.parts import named_parts
+from pellucid.inspection.running import run
 from pellucid.ops.normalisation import normalised
 from pellucid.ops.random import seed_of
 from pellucid.synthesis.canvas import Canvas
@@ -176,7 +177,7 @@ class _Stage:
         leaves = {name for name, module in named_parts(inner) if not any(module.children())}
         chosen = sorted(leaves | {own[0]})
         with evaluation_mode(inner), torch.no_grad(), capture(self._model, chosen, keep=is_map) as seen:
-            self._model(self._sample)
+            run(self._model, self._sample)
         maps = [key for key, found in seen.outputs.items() if found is True]
         if own in maps or not maps:
             return own

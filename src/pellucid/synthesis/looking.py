@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from pellucid.inspection.capture import Key, capture, unwrapped
 from pellucid.inspection.layout import Layout, channels_first
 from pellucid.inspection.modes import evaluation_mode
+from pellucid.inspection.running import run
 from pellucid.types.errors import InputError
 
 
@@ -39,7 +40,7 @@ def looked_at(
 
     looking = capture(model, dict.fromkeys(name for name, _ in layers), keep=keep)
     with evaluation_mode(unwrapped(model)), suppress(_SeenEnough), looking:
-        model(inputs)
+        run(model, inputs)
     if missing:
         name, call = sorted(missing)[0]
         raise InputError(

@@ -113,6 +113,5 @@ def check_index(address: Address, shape: tuple[int, ...]) -> None:
         )
     for at, length in zip(address.index, shape, strict=False):
         if at >= length:
-            raise InputError(
-                f"{address}: there is no {at} among 0 … {length - 1}; {address.whole} is {sides}"
-            )
+            what = str(address.whole) or "the output"
+            raise InputError(f"{address}: there is no {at} among 0 … {length - 1}; {what} is {sides}")

@@ -19,6 +19,7 @@ from pellucid.inspection.capture import Key, capture, key_of, named_layers, unwr
 from pellucid.inspection.layout import layer_layouts, layout_of_shape
 from pellucid.inspection.modes import evaluation_mode
 from pellucid.inspection.parts import named_parts
+from pellucid.inspection.running import run
 from pellucid.types.address import Address
 from pellucid.types.data_info import Preprocessing
 from pellucid.types.errors import InputError
@@ -98,7 +99,7 @@ def _answers(model: nn.Module, preprocessing: Preprocessing) -> dict[int, list[_
         return bool(name) and (any(module.children()) or _is_activation(module))
 
     with evaluation_mode(inner), torch.no_grad(), capture(inner, looked_for, keep=met) as seen:
-        output = inner(inputs)
+        output = run(inner, inputs)
     said = output.shape[1] if isinstance(output, Tensor) and output.ndim == 2 else 0
     octaves: dict[int, list[_Answer]] = defaultdict(list)
     for key, found in seen.outputs.items():

@@ -154,7 +154,10 @@ def number(value: float, digits: int = 4) -> str:
         mantissa, _, exponent = f"{value:.{min(digits, 3) - 1}e}".partition("e")
         short = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
         return f"{short}×10{_raised(int(exponent))}".replace("-", "−")
-    return f"{value:.{digits}g}".replace("-", "−")
+    text = f"{value:.{digits}g}"
+    if "e" in text:  # fewer digits are wanted than stand before the point
+        text = f"{float(text):.0f}"
+    return text.replace("-", "−")
 
 
 def percent(share: float) -> str:

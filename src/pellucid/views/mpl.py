@@ -199,9 +199,8 @@ def draw(figure: Figure, axes: Axes | Sequence[Axes] | None = None) -> Canvas:
     if len(given) != len(figure.panels):
         raise ValueError(f"expected axes for {len(figure.panels)} panels; got {len(given)}")
     columns = min(figure.columns, len(figure.panels))
-    letters = 76 if columns == 1 else 110 // columns
     for panel, each in zip(figure.panels, given, strict=True):
-        _panel(each, panel, letters)
+        _panel(each, panel, _letters(columns))
     canvas = _canvas(given[0])
     if axes is None and figure.title:
         canvas.suptitle(figure.title, x=0.02, ha="left", fontsize=12, fontweight="bold", color=light("ink"))
@@ -218,16 +217,17 @@ def _canvas(axes: Axes) -> Canvas:
     return canvas
 
 
+def _letters(columns: int) -> int:
+    """How many letters of a caption are a line below a panel."""
+    return 76 if columns == 1 else 110 // columns
+
+
 def _new_axes(figure: Figure) -> list[Axes]:
     columns = min(figure.columns, len(figure.panels))
     rows = math.ceil(len(figure.panels) / columns)
     width = WIDTH if columns > 1 else WIDTH / 1.6
-    heights = [
-        panel.height / 96 if panel.height else width / columns / (panel.ratio or 1.6)
-        for panel in figure.panels
-    ]
-    words = 0.9 if columns <= 3 else 0.4
-    tall = [max(heights[at : at + columns]) + words for at in range(0, len(heights), columns)]
+    heights = [_tall(panel, width / columns, columns) for panel in figure.panels]
+    tall = [max(heights[at : at + columns]) for at in range(0, len(heights), columns)]
     height = sum(tall) + 0.3 * bool(figure.title)
     canvas = Canvas(figsize=(width, min(height, 40.0)), layout="constrained", facecolor=light("surface"))
     FigureCanvasAgg(canvas)
@@ -236,6 +236,19 @@ def _new_axes(figure: Figure) -> list[Axes]:
     for empty in grid[len(figure.panels) :]:
         empty.set_axis_off()
     return grid[: len(figure.panels)]
+
+
+def _tall(panel: Panel, across: float, columns: int) -> float:
+    """Inches that a panel is high, with its words, in a column of `across` inches."""
+    if panel.key:
+        across *= 0.88  # the rest is for the colour bar
+    if panel.width:
+        across = min(across, panel.width / 96)
+    drawn = panel.height / 96 if panel.height else across / (panel.ratio or 1.6)
+    if panel.frame is None:
+        return drawn + (0.9 if columns <= 3 else 0.4)
+    below = len(_lines(panel, _letters(columns))) + bool(panel.x.ticks)
+    return drawn + 0.15 + 0.25 * bool(panel.title) + 0.17 * below
 
 
 def _panel(axes: Axes, panel: Panel, letters: int) -> None:
@@ -249,8 +262,10 @@ def _panel(axes: Axes, panel: Panel, letters: int) -> None:
     axes.set_xlim(x.low, x.high)
     axes.set_ylim(*((y.high, y.low) if picture else (y.low, y.high)))
     axes.set_aspect("auto")
-    if panel.ratio:
-        axes.set_box_aspect(1 / panel.ratio)
+    ratio = panel.width / panel.height if panel.width and panel.height else panel.ratio
+    if ratio:
+        axes.set_box_aspect(1 / ratio)
+        axes.set_anchor("NW")
     turned: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
     slant = turned if crowded(x, y) else {}
     axes.set_xticks([at for at, _ in x.ticks], [shortened(word) for _, word in x.ticks], **slant)
@@ -268,15 +283,19 @@ def _panel(axes: Axes, panel: Panel, letters: int) -> None:
 
 
 def _words(axes: Axes, panel: Panel, letters: int) -> None:
-    lines = [line for part in panel.caption.split("\n") for line in textwrap.wrap(part, letters)]
-    below = "\n".join([panel.x.label] * bool(panel.x.label) + lines)
     tone = light("muted" if panel.x.label else panel.tone)
-    axes.set_xlabel(below, color=tone, fontsize=8)
+    axes.set_xlabel("\n".join(_lines(panel, letters)), color=tone, fontsize=8)
     axes.set_ylabel(panel.y.label, color=light("muted"), fontsize=8)
     axes.set_title(panel.title, loc="left", fontsize=9, fontweight="bold", color=light("ink"))
     axes.tick_params(length=0, labelsize=8, labelcolor=light("muted"))
     if any(isinstance(mark, Lines) and any(mark.names) for mark in panel.marks):
         axes.legend(frameon=False, fontsize=8, labelcolor="linecolor", handlelength=1.2)
+
+
+def _lines(panel: Panel, letters: int) -> list[str]:
+    """What stands below a panel."""
+    caption = [line for part in panel.caption.split("\n") for line in textwrap.wrap(part, letters)]
+    return [panel.x.label] * bool(panel.x.label) + caption
 
 
 def _key(axes: Axes, scale: ColourScale) -> None:
@@ -285,7 +304,8 @@ def _key(axes: Axes, scale: ColourScale) -> None:
     high = scale.high if scale.high > scale.low else scale.low + 1
     shown = ScalarMappable(Normalize(scale.low, high), colours)
     ticks = [scale.low, 0.0, high] if scale.kind == "signed" else [scale.low, high]
-    bar = _canvas(axes).colorbar(shown, ax=axes, fraction=0.04, pad=0.02, aspect=24)
+    beside = axes.inset_axes((1.02, 0.0, 0.03, 1.0))  # as high as what is drawn
+    bar = _canvas(axes).colorbar(shown, cax=beside)
     bar.set_ticks(ticks, labels=[number(each, 3) for each in ticks])
     bar.ax.tick_params(length=0, labelsize=7, labelcolor=light("muted"))
     bar.set_label(scale.label, fontsize=7, color=light("muted"), labelpad=2)

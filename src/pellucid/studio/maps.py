@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -159,5 +160,6 @@ def _palette_png(indices: NDArray[np.uint8], scale: ColourScale) -> bytes:
     colours[:STEPS] = palette(scale.kind)
     picture.putpalette(colours.tobytes())
     stream = io.BytesIO()
-    picture.save(stream, "PNG", transparency=MISSING, compress_level=1)
+    # Runs of equal pixels are all that is worth looking for: nearly as small, in half the time.
+    picture.save(stream, "PNG", transparency=MISSING, compress_level=1, compress_type=zlib.Z_RLE)
     return stream.getvalue()

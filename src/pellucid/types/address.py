@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from pellucid.types.errors import InputError
@@ -92,6 +93,7 @@ class Address:
         return replace(self, index=index)
 
 
+@lru_cache(1 << 14)  # a network's graph writes each name many times
 def _written(name: str) -> str:
     """A name in which no sign is taken for one of the address's form."""
     return _SIGNS.sub(lambda sign: quote(sign[0], safe=""), name)

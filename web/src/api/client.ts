@@ -39,6 +39,19 @@ export async function ask<T>(route: string, query: Query = {}, signal?: AbortSig
   return (await answered(url(route, query), { signal: signal ?? null })).json() as Promise<T>;
 }
 
+export interface Layer extends LayerInfo {
+  sheet: HTMLImageElement; // all its channels
+}
+
+/** What a layer gave and its sheet, asked for at the same time. */
+export async function askLayer(query: Query, signal: AbortSignal): Promise<Layer> {
+  const sheet = new Image();
+  sheet.src = url("layer/sheet", query);
+  // Why there is none is said by the other answer.
+  const [layer] = await Promise.all([ask<LayerInfo>("layer", query, signal), sheet.decode().catch(() => undefined)]);
+  return { ...layer, sheet };
+}
+
 export async function send<T>(method: "POST" | "PUT" | "DELETE", route: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   const blob = body instanceof Blob;
   const answer = await answered(url(route), {

@@ -114,15 +114,19 @@ class ColourScale:
         """Palette indices of the same shape. A scale without extent (all values equal) gives its zero or its
         lowest colour.
         """
-        values = np.asarray(values, np.float64)
-        finite = np.isfinite(values)
+        values = np.asarray(values)
+        if values.dtype != np.float32:  # which is enough for 250 colours, in half the time
+            values = values.astype(np.float64)
         span = self.high - self.low
-        rest = 0.5 if self.kind == "signed" else 0.0
-        position = (
-            (np.where(finite, values, self.low) - self.low) / span if span else np.full(values.shape, rest)
-        )
-        index = np.rint(np.clip(position, 0, 1) * (STEPS - 1)).astype(np.uint8)
-        return np.where(finite, index, np.uint8(MISSING))
+        if span:
+            position = (values - values.dtype.type(self.low)) * values.dtype.type((STEPS - 1) / span)
+        else:
+            position = np.full_like(values, (STEPS - 1) / 2 if self.kind == "signed" else 0.0)
+        finite = np.isfinite(values)
+        position[~finite] = 0.0
+        index = np.rint(position.clip(0, STEPS - 1, out=position), out=position).astype(np.uint8)
+        index[~finite] = MISSING
+        return index
 
     def rgba(self, values: ArrayLike, *, fade: bool = False) -> NDArray[np.uint8]:
         """(…, 4) uint8; values that are not finite are transparent, the others as `opacities` says."""

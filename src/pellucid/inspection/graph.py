@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 
+from pellucid.inspection.modes import uncollected
 from pellucid.inspection.trace import Call, Operation, Trace, Value
 from pellucid.types.errors import InputError, unknown_name
 from pellucid.types.graph import Edge, Graph, Group, Node
@@ -11,6 +12,7 @@ from pellucid.types.graph import Edge, Graph, Group, Node
 Opened = Callable[[Call], bool]
 
 
+@uncollected()
 def graph_of(trace: Trace, *, depth: int | None = None, opened: Collection[str] = ()) -> Graph:
     """The graph of a run. Modules within `depth` levels are opened, all that have parts if it is None, and
     those whose addresses are in `opened` with what is around them; others are folded to one node.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+from pellucid.inspection.modes import uncollected
 from pellucid.inspection.trace import Trace
 from pellucid.studio.schemas.seeing import GraphInfo, GroupInfo, NodeInfo
 from pellucid.types.graph import Graph, Node
@@ -15,6 +16,7 @@ WORDS, THUMBNAIL = 40.0, 68.0  # the height of a node's words, and of the maps u
 NARROWEST, WITH_MAPS = 132.0, 262.0  # the least width of a node
 
 
+@uncollected()
 def graph_info(graph: Graph, trace: Trace, tokens: Container[str] = ()) -> GraphInfo:
     """Nodes with maps have room for their thumbnails: (channels, height, width), and those at the addresses
     `tokens`, which lie on a grid.

@@ -124,7 +124,7 @@ class ColourScale:
             position = np.full_like(values, (STEPS - 1) / 2 if self.kind == "signed" else 0.0)
         finite = np.isfinite(values)
         position[~finite] = 0.0
-        index = np.rint(position.clip(0, STEPS - 1, out=position), out=position).astype(np.uint8)
+        index: NDArray[np.uint8] = np.rint(position.clip(0, STEPS - 1)).astype(np.uint8)
         index[~finite] = MISSING
         return index
 

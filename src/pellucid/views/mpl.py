@@ -247,7 +247,7 @@ def _tall(panel: Panel, across: float, columns: int) -> float:
     drawn = panel.height / 96 if panel.height else across / (panel.ratio or 1.6)
     if panel.frame is None:
         return drawn + (0.9 if columns <= 3 else 0.4)
-    below = len(_lines(panel, _letters(columns))) + bool(panel.x.ticks)
+    below = len(_caption(panel, _letters(columns))) + bool(panel.x.ticks)
     return drawn + 0.15 + 0.25 * bool(panel.title) + 0.17 * below
 
 
@@ -284,7 +284,7 @@ def _panel(axes: Axes, panel: Panel, letters: int) -> None:
 
 def _words(axes: Axes, panel: Panel, letters: int) -> None:
     tone = light("muted" if panel.x.label else panel.tone)
-    axes.set_xlabel("\n".join(_lines(panel, letters)), color=tone, fontsize=8)
+    axes.set_xlabel("\n".join(_caption(panel, letters)), color=tone, fontsize=8)
     axes.set_ylabel(panel.y.label, color=light("muted"), fontsize=8)
     axes.set_title(panel.title, loc="left", fontsize=9, fontweight="bold", color=light("ink"))
     axes.tick_params(length=0, labelsize=8, labelcolor=light("muted"))
@@ -292,7 +292,7 @@ def _words(axes: Axes, panel: Panel, letters: int) -> None:
         axes.legend(frameon=False, fontsize=8, labelcolor="linecolor", handlelength=1.2)
 
 
-def _lines(panel: Panel, letters: int) -> list[str]:
+def _caption(panel: Panel, letters: int) -> list[str]:
     """What stands below a panel."""
     caption = [line for part in panel.caption.split("\n") for line in textwrap.wrap(part, letters)]
     return [panel.x.label] * bool(panel.x.label) + caption

@@ -93,7 +93,7 @@ def mnist_dcgan() -> Recipe:
     """DCGAN with half the channels on MNIST: `pellucid train mnist-dcgan --data FOLDER`. Meant for 20 minutes
     on two cores; cost and figures not measured yet.
     """
-    return _pictures("mnist-dcgan", "dcgan-32", _MNIST, _PLAIN, _LONG)
+    return _pictures("mnist-dcgan", "dcgan-32", _MNIST, replace(_PLAIN, critic_lr=5e-5), _LONG)
 
 
 def mnist_wgan() -> Recipe:

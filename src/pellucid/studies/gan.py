@@ -5,10 +5,16 @@ several seeds. Metz et al., "Unrolled generative adversarial networks", ICLR 201
 Gaussians how the original GAN goes from part to part; Gulrajani et al., arXiv:1704.00028, §2.3, how a
 gradient penalty cures it.
 
+Measured (3,000 steps, seeds 0 to 4, 35 seconds of one core each): WGAN-GP covers all eight parts from every
+seed, 91.8 to 94.6 % of its samples good; the original GAN 2 to 4 parts, those well. What brought WGAN-GP from
+85 % beyond 90 is plain rectifiers where there were leaky ones (`models.gan_points`): the samples that are not
+good lie on the way from part to part, and a generator that can switch units off leaves less on it. Tried
+with one seed each, a smaller penalty (0.1, as the authors' code for such points has), a code of two numbers
+and a moving average of the weights changed less than 2 %, and He's initial weights took 7 % away.
+
 The learning rates, the critic's four times the generator's, were chosen after the first results, where
-WGAN-GP did better with them; the two kinds are not tuned alike. With equal rates, 2,000 steps and one seed
-the original GAN covered all eight parts, 83 % of its samples good: hold the two beside each other at other
-rates (`--critic`) before concluding.
+WGAN-GP did better with them, and the two kinds are not tuned alike: an original GAN forgets less where its
+critic is slower. Hold the two beside each other at other rates (`--critic`) before concluding.
 
 A sample is *good* if it lies within three deviations of a centre (of real ones 98.9 % do), and a part is
 *covered* if at least a tenth of what falls to it evenly is good samples of it.
@@ -173,15 +179,15 @@ def _told(study: GanStudy, data: Data, found: Sequence[Outcome]) -> Findings:
             (
                 name,
                 " ".join(str(each.covered) for each in mine),
-                round(float(np.mean(goods)), 1),
-                round(min(goods), 1),
+                " ".join(f"{each:.1f}" for each in goods),
+                f"{np.mean(goods):.1f}",
                 round(float(np.mean([each.seconds for each in mine])), 1),
             )
         )
         for each in mine:
-            title = f"{name}, seed {each.seed}: {each.covered} of 8, {100 * each.good:.0f} % good"
+            title = f"{name}, seed {each.seed}: {each.covered} of 8"
             panels.append(plane(real, each.samples, title=title))
-    columns = ("GAN", "parts covered, of 8, by seed", "good, %, mean", "good, %, worst", "CPU seconds")
+    columns = ("GAN", "parts covered, of 8, by seed", "good, %, by seed", "good, %, mean", "CPU seconds")
     caption = (
         "Good: within three deviations of a centre; covered: a tenth of its share is good. Means over seeds."
     )

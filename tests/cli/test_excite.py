@@ -50,7 +50,7 @@ def test_a_layer_is_a_sheet_of_its_channels(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("c9", "no layer or class is called 'c9'; did you mean 'c"),
+        ("c9", "no layer or class is called 'c9'; did you mean"),
         ("[10]", "there is no 10 among 0 … 9; the output is 10"),
         ("c1[6]", "there is no 6 among 0 … 5"),
         ("c1[2] --out x.gif", "--out writes"),

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.overrides import TorchFunctionMode
 
-from pellucid.inspection.attention import ScaledDotProduct
 from pellucid.inspection.capture import following
 from pellucid.inspection.imitation import CHEAPER, Result, is_new, key_of, memory_of, tensors_of
 from pellucid.inspection.modes import undone
@@ -156,22 +155,26 @@ def _unpack(tensor: Tensor) -> Tensor:
     return tensor
 
 
-def _in_one_piece(*arguments: Any, **options: Any) -> Tensor:
+def _in_one_piece(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
     """F.scaled_dot_product_attention without values, which torch would compute step by step: keeping query,
     key, value, mask and output, but not the weights.
     """
-    asked = ScaledDotProduct(*arguments, **options)
-    query, key, value, mask, *_ = asked
     if query.dim() != 4 or not query.is_meta:
-        return F.scaled_dot_product_attention(*arguments, **options)
+        return F.scaled_dot_product_attention(
+            query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa
+        )
+    mask = None if attn_mask is None else attn_mask.to(query.dtype)
     output, _ = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-        query,
-        key,
-        value,
-        asked.dropout_p,
-        asked.is_causal,
-        attn_mask=None if mask is None else mask.to(query.dtype),
-        scale=asked.scale,
+        query, key, value, dropout_p, is_causal, attn_mask=mask, scale=scale
     )
     made: Tensor = output
     return made

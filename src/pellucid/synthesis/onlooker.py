@@ -56,13 +56,12 @@ class Onlooker:
         try:
             with self._autocast():
                 return looked_at(self.model, layers, inputs, layer_layouts(self.model, [inputs]))
-        except RuntimeError as error:
-            if max(size) >= 256:
+        except InputError as error:
+            if max(size) >= 256 or error.__cause__ is None:  # the network did not refuse
                 raise
-            reason = str(error).partition("\n")[0]
             raise InputError(
                 f"{type(self.model).__name__} cannot look at a picture of {size[0]} × {size[1]} pixels with "
-                f"these layers ({reason}); make it larger, or name shallower layers"
+                f"these layers ({error}); make it larger, or name shallower layers"
             ) from error
 
     def _autocast(self) -> contextlib.AbstractContextManager[object]:

@@ -67,6 +67,22 @@ def test_a_map_shows_pictures_above_all_dots() -> None:
     drawn(embedding_map(places, np.empty(0, int), ()))
 
 
+def test_classes_that_are_too_many_for_colours_have_one() -> None:
+    places = np.random.default_rng(0).normal(size=(40, 2))
+    few, many = (
+        embedding_map(places, np.arange(40) % count, [f"class {each}" for each in range(100)])
+        for count in (32, 33)
+    )
+    colours = [
+        {mark.colour for mark in figure.panels[0].marks if isinstance(mark, Points) and mark.opacity}
+        for figure in (few, many)
+    ]
+    assert len(colours[0]) == 8
+    assert colours[1] == {"blue"}
+    assert "33 classes are too many for colours" in many.panels[0].caption
+    assert not any(isinstance(mark, Text) for mark in many.panels[0].marks)
+
+
 def test_a_matrix_writes_numbers_while_they_can_be_read() -> None:
     values = np.array([[1.0, 0.254], [np.nan, -0.02]])
     (mark,) = similarity_matrix(values, ("a", "b"), ("c", "d")).panels[0].marks

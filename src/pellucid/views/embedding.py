@@ -28,16 +28,20 @@ def embedding_map(
     """A dot for each sample at `places` (n, 2), in the colour of its class, `labels` (n,); each class's name
     stands in its middle. On a page a dot shows its picture, (n, h, w, 3) uint8, when it is pointed at.
 
-    Without `classes` all dots are blue. Of more than eight, colours come again: names tell them apart.
+    Without `classes` all dots are blue. Of more than eight, colours come again: names tell them apart. Of
+    more than 32 neither would, so that all dots are blue, and it is said.
     """
     marks: list[Mark] = []
     groups = [np.flatnonzero(labels == index) for index in range(len(classes))] if classes else []
+    met = sum(len(members) > 0 for members in groups)
+    if met > 4 * NAMED:
+        groups = []
+        caption += f" {met} classes are too many for colours; on a page each dot tells its own."
     x, y = places.T.astype(np.float64)
     for index, members in enumerate(groups or [np.arange(len(places))]):
         if len(members):
             marks.append(Points(x[members], y[members], series(index), radius=3.5, opacity=0.75))
-    if len(groups) <= 4 * NAMED:
-        marks += _class_names(places, groups, classes)
+    marks += _class_names(places, groups, classes)
     words = [f"{classes[label]} · " for label in labels.tolist()] if classes else [""] * len(places)
     names = tuple(f"{word}sample {index}" for index, word in enumerate(words))
     # Unseen, and above all others, so that no dot lies over a picture.
@@ -50,7 +54,7 @@ def embedding_map(
         y=Axis(limits=along, ticks=()),
         aspect=float(np.clip((across[1] - across[0]) / (along[1] - along[0]), 0.75, 2.0)),
         width=860,
-        caption=caption,
+        caption=caption.strip(),
     )
     return Figure((panel,), title, columns=1)
 

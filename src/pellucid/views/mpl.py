@@ -226,7 +226,9 @@ def _new_axes(figure: Figure) -> list[Axes]:
     columns = min(figure.columns, len(figure.panels))
     rows = math.ceil(len(figure.panels) / columns)
     width = WIDTH if columns > 1 else WIDTH / 1.6
-    heights = [_tall(panel, width / columns, columns) for panel in figure.panels]
+    for_keys = 0.12 if any(panel.key for panel in figure.panels) else 0.0
+    across = (1 - for_keys) * width / columns
+    heights = [_tall(panel, across, columns) for panel in figure.panels]
     tall = [max(heights[at : at + columns]) for at in range(0, len(heights), columns)]
     height = sum(tall) + 0.3 * bool(figure.title)
     canvas = Canvas(figsize=(width, min(height, 40.0)), layout="constrained", facecolor=light("surface"))
@@ -240,8 +242,6 @@ def _new_axes(figure: Figure) -> list[Axes]:
 
 def _tall(panel: Panel, across: float, columns: int) -> float:
     """Inches that a panel is high, with its words, in a column of `across` inches."""
-    if panel.key:
-        across *= 0.88  # the rest is for the colour bar
     if panel.width:
         across = min(across, panel.width / 96)
     drawn = panel.height / 96 if panel.height else across / (panel.ratio or 1.6)

@@ -103,6 +103,14 @@ def test_scales_hold_what_they_were_made_for(values: np.ndarray) -> None:
     assert zero == STEPS // 2
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [5e-324, 1e-310, 1e-44, 1e-37, 1e30])
+def test_numbers_of_any_size_have_colours(size: float, dtype: type) -> None:
+    values = (np.array([-1.0, 0.0, 1.0]) * size).astype(dtype)
+    if values.any():
+        assert colours.signed(values).indices(values).tolist() == [0, STEPS // 2, STEPS - 1]
+
+
 def test_scale_without_extent_shows_no_evidence_rather_than_noise() -> None:
     assert (colours.signed(np.zeros((2, 2))).indices(np.zeros((2, 2))) == STEPS // 2).all()
     assert (colours.unsigned(np.full((2, 2), 7.0)).indices(np.full((2, 2), 7.0)) == 0).all()

@@ -118,8 +118,10 @@ class ColourScale:
         if values.dtype != np.float32:  # which is enough for 250 colours, in half the time
             values = values.astype(np.float64)
         span = self.high - self.low
-        if span:
+        if span * float(np.finfo(values.dtype).max) > STEPS:
             position = (values - values.dtype.type(self.low)) * values.dtype.type((STEPS - 1) / span)
+        elif span:  # so small that the factor would be infinite
+            position = (values.astype(np.float64) - self.low) / span * (STEPS - 1)
         else:
             position = np.full_like(values, (STEPS - 1) / 2 if self.kind == "signed" else 0.0)
         finite = np.isfinite(values)

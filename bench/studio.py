@@ -75,8 +75,9 @@ SEARCH = """const search = (words) => {
 const until = async (found) => {
   while (!found()) await new Promise(requestAnimationFrame);
 };"""
-# From the choice of a layer until its channels are drawn, in milliseconds.
+# From the choice of a layer until its channels are drawn, in milliseconds; before it, a person's pause.
 LAYER = f"""async ([layer]) => {{ {SEARCH}
+  await new Promise((done) => setTimeout(done, 300));
   const began = performance.now();
   search(layer);
   await until(() => document.querySelector('.lens canvas')?.dataset.drawn === layer);

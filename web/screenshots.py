@@ -116,6 +116,7 @@ def shapes_picture(house: House, index: int) -> Picture:
 def opened(browser: Browser, link: str, width: int) -> Page:
     """A tab that counts in `window.asked` what it waits for from the server."""
     tab = browser.new_context(viewport={"width": width, "height": 860}).new_page()
+    tab.set_default_timeout(240_000)  # on a busy machine
     tab.add_init_script(COUNTED)
     tab.goto(link)
     return tab
@@ -126,7 +127,7 @@ def shoot(tab: Page, place: dict[str, str | list[str]], path: Path) -> None:
     tab.wait_for_load_state("load")
     tab.wait_for_timeout(900)
     tab.evaluate(EAGER)
-    tab.wait_for_function(QUIET, timeout=240_000)
+    tab.wait_for_function(QUIET)
     tab.wait_for_timeout(2000)  # pictures come, and motion ends
     path.parent.mkdir(parents=True, exist_ok=True)
     tab.screenshot(path=path, full_page=True)

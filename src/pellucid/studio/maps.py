@@ -89,7 +89,7 @@ def layer_info(looking: Looking, address: str, maps: Maps) -> LayerInfo:
         low=scale.low,
         high=scale.high,
         columns=columns_of(len(maps)),
-        tile=list(_reduced(maps).shape[1:]),
+        tile=[side // step for side, step in _steps(maps)],
         means=[round(each, 6) for each in maps.mean((1, 2)).tolist()],
         highest=[round(each, 6) for each in maps.max((1, 2)).tolist()],
         dead=int((maps <= 0).all((1, 2)).sum()),
@@ -142,14 +142,18 @@ def _fitted(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return fitted
 
 
+def _steps(maps: Maps) -> list[tuple[int, int]]:
+    """Height and width, and how many pixels of each are one pixel of a tile."""
+    factor = math.ceil(max(maps.shape[1:]) / LARGEST_TILE)
+    return [(side, min(factor, side)) for side in maps.shape[1:]]
+
+
 def _reduced(maps: Maps) -> Maps:
-    count, height, width = maps.shape
-    factor = math.ceil(max(height, width) / LARGEST_TILE)
-    if factor == 1:
+    (height, down), (width, across) = _steps(maps)
+    if down == across == 1:
         return maps
-    down, across = min(factor, height), min(factor, width)
-    height, width = height // down * down, width // across * across
-    blocks = maps[:, :height, :width].reshape(count, height // down, down, width // across, across)
+    rows, columns = height // down, width // across
+    blocks = maps[:, : rows * down, : columns * across].reshape(len(maps), rows, down, columns, across)
     averaged: Maps = blocks.mean((2, 4))
     return averaged
 

@@ -72,7 +72,9 @@ def open_studio(house: House, *, port: int = 0, token: str = "") -> Iterator[Ser
 
 def _listening(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    # Only of sockets that name their protocol does asyncio switch Nagle's algorithm off; with it, an answer
+    # in two parts may wait 40 ms for its second.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))

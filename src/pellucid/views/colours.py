@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -154,35 +154,40 @@ class ColourScale:
 
 def signed(values: ArrayLike, label: str = "") -> ColourScale:
     """The symmetric scale that just holds `values`; not-finite ones do not count."""
-    bound = _extreme(np.abs(np.asarray(values, np.float64)), np.max)
+    low, high = _extent(values)
+    bound = max(abs(low), abs(high))
     return ColourScale("signed", -bound, bound, label)
 
 
 def unsigned(values: ArrayLike, label: str = "", *, low: float | None = None) -> ColourScale:
     """The scale from `low`, or the least value, to the greatest."""
-    values = np.asarray(values, np.float64)
-    least = _extreme(values, np.min) if low is None else low
-    return ColourScale("unsigned", least, max(least, _extreme(values, np.max)), label)
+    least, most = _extent(values)
+    least = least if low is None else low
+    return ColourScale("unsigned", least, max(least, most), label)
 
 
 def fitting(values: ArrayLike, label: str = "") -> ColourScale:
     """Signed if any value is negative; otherwise unsigned from zero."""
-    values = np.asarray(values, np.float64)
-    return signed(values, label) if (values < 0).any() else unsigned(values, label, low=0.0)
+    return signed(values, label) if _extent(values)[0] < 0 else unsigned(values, label, low=0.0)
 
 
 def joined(scales: list[ColourScale]) -> ColourScale:
     """One scale that holds all of these, so that pictures made at different times can be compared."""
     low, high = min(scale.low for scale in scales), max(scale.high for scale in scales)
     if any(scale.kind == "signed" for scale in scales):
-        bound = max(-low, high)
+        bound = max(abs(low), abs(high))
         return ColourScale("signed", -bound, bound, scales[0].label)
     return replace(scales[0], low=low, high=high)
 
 
-def _extreme(values: NDArray[np.float64], reduce: Any) -> float:
+def _extent(values: ArrayLike) -> tuple[float, float]:
+    """The least and the greatest of the finite values; zeros where there are none."""
+    values = np.asarray(values)
+    least, most = (float(values.min()), float(values.max())) if values.size else (np.nan, np.nan)
+    if np.isfinite(least) and np.isfinite(most):
+        return least, most
     finite = values[np.isfinite(values)]
-    return float(reduce(finite)) if finite.size else 0.0
+    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
 
 
 @cache

@@ -34,8 +34,8 @@ def plane(
     edge = (-WINDOW, WINDOW, -WINDOW, WINDOW)
     if surface is not None:
         values = surface.astype(np.float64) / 127.5 - 1
-        marks.append(Heat(values, _SURFACE, edge, opacity=0.8))
-    for points, colour, opacity in ((real, "ink", 0.35), (made, "green", 0.8)):
+        marks.append(Heat(values, _SURFACE, edge, opacity=0.5))  # so that points are seen on it
+    for points, colour, opacity in ((real, "ink", 0.5), (made, "green", 0.9)):
         some = points[:_POINTS].astype(np.float64)
         marks.append(Points(some[:, 0], some[:, 1], colour, radius=1.6, opacity=opacity))
     panel = Panel(

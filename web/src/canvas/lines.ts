@@ -74,6 +74,7 @@ export function drawLines(context: CanvasRenderingContext2D, plot: Plot): void {
       drawing = true;
     });
     context.stroke();
+    if (line.y.length === 1 && drawing) dot(context, at.x(line.x[0]!), at.y(line.y[0]!));
   }
   context.setLineDash([]);
   if (marker !== null) {
@@ -84,6 +85,14 @@ export function drawLines(context: CanvasRenderingContext2D, plot: Plot): void {
     context.lineTo(at.x(marker), height - BELOW);
     context.stroke();
   }
+}
+
+/** A line of one point, in the colour of the stroke. */
+function dot(context: CanvasRenderingContext2D, x: number, y: number): void {
+  context.fillStyle = context.strokeStyle;
+  context.beginPath();
+  context.arc(x, y, 3.5, 0, 2 * Math.PI);
+  context.fill();
 }
 
 function drawTicks(context: CanvasRenderingContext2D, { log, width, height, colour, lines }: Plot, at: Scales): void {
@@ -115,6 +124,7 @@ function valueTicks(lines: readonly Line[], log: boolean): number[] {
     high = Math.max(high, value);
   }
   if (!Number.isFinite(low)) return [];
+  if (low === high) return [low];
   if (!log) return nice(low, high, 4);
   const ticks: number[] = [];
   for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++)

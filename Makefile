@@ -8,7 +8,7 @@ demo: .venv/demo.done
 	$(BIN)/pellucid demo
 
 test: .venv/test.done
-	$(BIN)/python -m pytest -n auto --dist loadscope
+	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder
 
 test-slow: .venv/test.done
 	$(BIN)/python -m pytest -m slow --timeout 3600

@@ -59,21 +59,24 @@ def pictures_unet() -> Recipe:
 def shapes_unet() -> Recipe:
     """A U-Net on ten generated shapes and background: `pellucid train shapes-unet`.
 
-    A mean IoU of 0.926 on 2,000 other pictures, after 410 s of processor time on a busy machine. Half of what
-    is missing are outlines that are off by a pixel, half are shapes taken for others.
+    A mean IoU of 0.951 to 0.956 on 2,000 other pictures, by the seed, after 160 s of training on two cores;
+    the whole command, which generates 10,000 pictures first and writes the report last, takes 3 minutes and a
+    quarter. Half of what is missing are outlines that are off by a pixel, half are shapes taken for others.
     """
     return Recipe(
         "shapes-unet",
         model=ModelSettings("unet-bn-16"),
         data=DataSettings(name="shapes-masks"),
         task=_WITH_DICE,
-        training=Settings(
-            epochs=4,
-            batch_size=16,
-            optim=OptimSettings("adamw", lr=4e-3, weight_decay=0.02),
-            schedule=ScheduleSettings("one-cycle"),
-            augment=Augmentation(flip=True),
-            recorder=RecorderSettings(probes=8, per_decade=2),
+        training=replace(
+            _BRIEF,
+            epochs=3,
+            batch_size=24,
+            clip_norm=0.0,  # Muon's steps have their own size; clipping only costs accuracy here
+            optim=OptimSettings("muon", lr=0.016, weight_decay=0.02),
+            schedule=ScheduleSettings("one-cycle", peak=0.2),
+            evaluate_every=3,
+            recorder=replace(_FEW, probes=8),
         ),
     )
 

@@ -169,3 +169,15 @@ def test_a_shift_within_the_tolerance_is_forgiven():
     true[:, 20:60, 20:60] = 1
     assert (boundary_f(true.roll(2, 2), true, 2) == 1).all()  # θ is 2 here
     assert (boundary_f(true.roll(7, 2), true, 2) < 1).all()
+
+
+def test_scores_of_very_many_pixels_are_exact():
+    metric = Segmentation(("road", "car", "tree", "dog"))
+    metric.matrix = torch.tensor([[3**20, 1, 0, 0], [7, 5**9, 2, 0], [1, 1, 11, 0], [0, 0, 1, 1]])
+    right, both, total = np.array([3**20, 5**9, 11, 1]), metric.matrix.numpy(), metric.matrix.sum().item()
+    ious = right / (both.sum(0) + both.sum(1) - right)
+    numbers, rows = metric.compute(), metric.per_class()
+    assert numbers["mIoU"] == pytest.approx(ious.mean(), rel=1e-14)
+    assert numbers["pixel-accuracy"] == pytest.approx(right.sum() / total, rel=1e-14)
+    assert numbers["weighted-IoU"] == pytest.approx((ious * both.sum(1)).sum() / total, rel=1e-14)
+    assert sum(row.share for row in rows) == pytest.approx(1, rel=1e-14)

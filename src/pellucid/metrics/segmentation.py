@@ -60,7 +60,7 @@ def region_scores(
     labels: Sequence[str], true_positives: Tensor, predicted: Tensor, support: Tensor
 ) -> tuple[RegionScores, ...]:
     """The row of each class from its counts, (classes,) each: TP, TP + FP and TP + FN."""
-    right, either = true_positives.double(), predicted + support
+    right, either, support = true_positives.double(), predicted + support, support.double()
     columns = (
         (support / support.sum()).tolist(),
         (right / support).tolist(),
@@ -116,10 +116,11 @@ class Segmentation:
 
     def compute(self) -> dict[str, float]:
         rows = self.per_class()
-        table = torch.tensor([(row.share, row.accuracy, row.iou, row.dice) for row in rows])
-        table = table.double()
+        table = torch.tensor(
+            [(row.share, row.accuracy, row.iou, row.dice) for row in rows], dtype=torch.float64
+        )
         accuracy, iou, dice = table[:, 1:].nanmean(dim=0).tolist()
-        support = self.matrix.sum()
+        support = self.matrix.sum().double()
         weighted = (table[:, 0] * table[:, 2]).nansum() if support else math.nan
         numbers = {
             "mIoU": iou,

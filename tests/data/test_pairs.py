@@ -176,6 +176,30 @@ def test_coco_polygons_runs_and_crowds(tmp_path):
         Regions(12, 16, ((1, (1, 2)),)).draw()
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"category_id": 7}, "an object in 1.png is of category 7, which is not listed"),
+        ({"segmentation": [[4, 4, 6, 4, 6]]}, "a polygon has an odd number of coordinates"),
+        ({"area": None}, "not COCO's instances"),
+    ],
+)
+def test_objects_of_coco_that_say_nonsense_are_told(tmp_path, wrong, said):
+    path = coco(tmp_path)
+    content = json.loads(path.read_text())
+    content["annotations"][0] |= wrong
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=said):
+        check(tmp_path)
+
+
+def test_a_label_means_one_class(tmp_path):
+    table = tmp_path / "classes.csv"
+    table.write_text("name,value\ngrass,0\nsheep,1\ncow,1\n")
+    with pytest.raises(InputError, match="line 4 has 1 for 'cow', which is 'sheep' already"):
+        read_table(table)
+
+
 def test_real_masks_of_coco(shared_data):
     """Polygons rasterised cover what COCO's own count says, nearly."""
     (path, *_) = sorted(shared_data.glob("coco_eval_100/**/*instances*.json")) or [None]

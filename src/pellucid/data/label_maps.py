@@ -119,7 +119,13 @@ def read_table(path: Path) -> Codes:
         name = row[by_name["name"]].strip()
         if not name or name in stored:
             raise InputError(f"{path}: line {line} has {'a name twice: ' + name if name else 'no name'}")
-        stored[name] = _stored(cells, f"{path}: line {line}")
+        value = _stored(cells, f"{path}: line {line}")
+        if value in stored.values():
+            other = next(known for known, taken in stored.items() if taken == value)
+            raise InputError(
+                f"{path}: line {line} has {' '.join(cells)} for {name!r}, which is {other!r} already"
+            )
+        stored[name] = value
     return coded(stored, coloured=way != ("value",))
 
 

@@ -119,13 +119,19 @@ def read_coco(path: Path) -> CocoMasks:
             for image in said["images"]
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not COCO's instances with segmentations ({error!r})") from error
+        said = f"no {error}" if isinstance(error, KeyError) else error
+        raise InputError(f"{path}: not COCO's instances with segmentations ({said})") from error
     return CocoMasks(("background", *(str(category["name"]) for category in categories)), pictures)
 
 
 def _regions(
     image: Mapping[str, Any], annotations: Sequence[Mapping[str, Any]], numbers: Mapping[Any, int]
 ) -> Regions:
+    strange = [each["category_id"] for each in annotations if each["category_id"] not in numbers]
+    if strange:
+        raise ValueError(
+            f"an object in {image['file_name']} is of category {strange[0]}, which is not listed"
+        )
     ordered = sorted(annotations, key=lambda each: (not each.get("iscrowd", 0), -float(each["area"])))
     regions = tuple(
         (VOID if each.get("iscrowd", 0) else numbers[each["category_id"]], _shape(each["segmentation"]))
@@ -139,4 +145,7 @@ def _shape(segmentation: Any) -> Polygons | Runs:
     if isinstance(segmentation, Mapping):
         counts = segmentation["counts"]
         return decompressed(counts) if isinstance(counts, str) else tuple(map(int, counts))
-    return tuple(tuple(map(float, polygon)) for polygon in segmentation)
+    polygons = tuple(tuple(map(float, polygon)) for polygon in segmentation)
+    if any(len(polygon) % 2 for polygon in polygons):
+        raise ValueError("a polygon has an odd number of coordinates")
+    return polygons

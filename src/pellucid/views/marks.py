@@ -41,8 +41,8 @@ def _extent(extent: Bounds | None, height: int, width: int) -> Bounds:
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """A picture: `pixels` (h, w, 3) uint8 RGB, row 0 on top, stretched over `extent`, by default (0, w, 0,
-    h).
+    """A picture: `pixels` (h, w, 3) RGB or (h, w, 4) RGBA, uint8, row 0 on top, stretched over `extent`, by
+    default (0, w, 0, h). Large ones without transparency may be stored as JPEG.
     """
 
     pixels: Array
@@ -51,8 +51,8 @@ class Image:
     def __post_init__(self) -> None:
         shape, kind = self.pixels.shape, self.pixels.dtype
         _check(
-            len(shape) == 3 and shape[2] == 3 and kind == np.uint8,
-            "pixels (h, w, 3) uint8",
+            len(shape) == 3 and shape[2] in (3, 4) and kind == np.uint8,
+            "pixels (h, w, 3 or 4) uint8",
             f"{shape} {kind}",
         )
 

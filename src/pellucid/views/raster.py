@@ -1,4 +1,4 @@
-"""Arrays as PNG files, small ones: maps as palette pictures, photographs as RGB."""
+"""Arrays as small files: maps as palette PNG, drawings as they are, photographs as JPEG."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from pellucid.views.colours import MISSING, STEPS, ColourScale, class_colours, palette
 from pellucid.views.marks import Tiles
+
+SMALL = 128  # a picture whose sides are no longer is shown pixel by pixel
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
@@ -59,6 +61,17 @@ def photo(pixels: NDArray[np.uint8]) -> bytes:
     stream = io.BytesIO()
     PIL.Image.fromarray(np.ascontiguousarray(pixels)).save(stream, "JPEG", quality=85)
     return stream.getvalue()
+
+
+def compact(pixels: NDArray[np.uint8]) -> bytes:
+    """(h, w, 3) RGB or (h, w, 4) RGBA as a PNG, without loss; but photographs, which are less than half as
+    long as a JPEG, as one. What is partly transparent, and small pictures, are never blurred.
+    """
+    exact = png(pixels)
+    if pixels.shape[2] == 4 or max(pixels.shape[:2]) <= SMALL:
+        return exact
+    blurred = photo(pixels)
+    return blurred if 2 * len(blurred) < len(exact) else exact
 
 
 def data_uri(content: bytes) -> str:

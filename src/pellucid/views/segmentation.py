@@ -20,7 +20,6 @@ from pellucid.views.words import LETTER, counted, widest
 Labels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
-_OVERLAY = 0.62  # how much of a pixel is its class's colour
 _COLUMNS = 4  # of the legend
 _UNSURE = ColourScale("unsigned", 0.0, 1.0, "entropy (1: all classes alike)")
 
@@ -40,27 +39,34 @@ class RegionScores(Protocol):
     def dice(self) -> float: ...
 
 
-def overlay(picture: NDArray[Any], labels: Labels, classes: int) -> NDArray[np.uint8]:
-    """(h, w, 3): the grey picture under the classes' colours. Labels above the classes, which are not judged,
+def overlay(picture: NDArray[Any], labels: Labels, classes: int) -> tuple[Image, Image]:
+    """The grey picture, and over it the classes' colours. Labels above the classes, which are not judged,
     leave it as it is, dimmed.
     """
-    pixels = rgb_pixels(picture).astype(np.float64)
-    grey = pixels.mean(axis=2, keepdims=True)
     known = labels < classes
-    colours = class_colours(classes)[np.where(known, labels, 0)].astype(np.float64)
-    blended = _OVERLAY * colours + (1 - _OVERLAY) * grey
-    shown: NDArray[np.uint8] = np.where(known[..., None], blended, 0.35 * grey).round().astype(np.uint8)
-    return shown
+    tints = np.empty((*labels.shape, 4), np.uint8)
+    tints[..., :3] = np.where(known[..., None], class_colours(classes)[np.where(known, labels, 0)], 0)
+    tints[..., 3] = np.where(known, _opacity(0.62), _opacity(0.65))
+    return _grey(picture), Image(tints)
 
 
-def errors(picture: NDArray[Any], said: Labels, true: Labels, classes: int) -> NDArray[np.uint8]:
-    """(h, w, 3): the grey picture, wrong pixels red, those that are not judged nearly black."""
-    grey = np.repeat(rgb_pixels(picture).astype(np.float64).mean(axis=2, keepdims=True), 3, axis=2)
+def errors(picture: NDArray[Any], said: Labels, true: Labels, classes: int) -> tuple[Image, Image]:
+    """The grey picture, faint, and over it wrong pixels red, those that are not judged nearly black."""
     judged = true < classes
     wrong = judged & (said != true)
-    red = np.array(rgb(light("bad")), np.float64)
-    shown = np.where(wrong[..., None], 0.8 * red + 0.2 * grey, 0.4 * grey + 140)
-    return np.where(judged[..., None], shown, 0.2 * grey).round().astype(np.uint8)
+    tints = np.full((*true.shape, 4), (233, 233, 233, _opacity(0.6)), np.uint8)
+    tints[wrong] = (*rgb(light("bad")), _opacity(0.8))
+    tints[~judged] = (0, 0, 0, _opacity(0.8))
+    return _grey(picture), Image(tints)
+
+
+def _grey(picture: NDArray[Any]) -> Image:
+    mean = rgb_pixels(picture).mean(axis=2, keepdims=True).round().astype(np.uint8)
+    return Image(np.repeat(mean, 3, axis=2))
+
+
+def _opacity(share: float) -> int:
+    return round(255 * share)
 
 
 def segmented(
@@ -70,15 +76,13 @@ def segmented(
     where these differ, and how unsure it was ("doubt", 0 to 255).
     """
     count, said, true = len(classes), maps["said"], maps["true"]
-    shown = {
-        "picture": rgb_pixels(picture),
+    shown: dict[str, tuple[Image, ...]] = {
+        "picture": (Image(rgb_pixels(picture)),),
         "truth": overlay(picture, true, count),
         "prediction": overlay(picture, said, count),
         f"errors, {percent(_wrong(said, true, count))} of the pixels": errors(picture, said, true, count),
     }
-    panels = [
-        Panel((Image(pixels),), frame=pixels.shape[:2], caption=caption) for caption, pixels in shown.items()
-    ]
+    panels = [Panel(marks, frame=true.shape, caption=caption) for caption, marks in shown.items()]
     doubt = maps["doubt"].astype(np.float64) / 255
     panels.append(Panel((Heat(doubt, _UNSURE),), frame=doubt.shape, caption="doubt", key=_UNSURE))
     return Figure(tuple(panels), title, columns=5)
@@ -92,7 +96,7 @@ def _wrong(said: Labels, true: Labels, classes: int) -> float:
 def predicted(pictures: Sequence[NDArray[Any]], maps: Sequence[Labels], classes: Sequence[str]) -> Figure:
     """Predictions over their pictures, beside one another."""
     shown = [overlay(*pair, len(classes)) for pair in zip(pictures, maps, strict=True)]
-    panels = tuple(Panel((Image(pixels),), frame=pixels.shape[:2]) for pixels in shown)
+    panels = tuple(Panel(marks, frame=labels.shape) for marks, labels in zip(shown, maps, strict=True))
     return Figure(panels, columns=max(1, len(panels)))
 
 
@@ -102,11 +106,11 @@ def compared(
     """A row for each picture: the picture, then what each of `maps` makes of it, by name."""
     panels = []
     for row, picture in enumerate(pictures):
-        shown = {"picture": rgb_pixels(picture)}
+        pixels = rgb_pixels(picture)
+        shown: dict[str, tuple[Image, ...]] = {"picture": (Image(pixels),)}
         shown |= {name: overlay(picture, labels[row], len(classes)) for name, labels in maps.items()}
         panels += [
-            Panel((Image(pixels),), frame=pixels.shape[:2], caption="" if row else name)
-            for name, pixels in shown.items()
+            Panel(marks, frame=pixels.shape[:2], caption="" if row else name) for name, marks in shown.items()
         ]
     return Figure(tuple(panels), columns=1 + len(maps))
 

@@ -30,7 +30,7 @@ from pellucid.views.marks import (
     Text,
     Tiles,
 )
-from pellucid.views.raster import data_uri, photo, png, scaled_png, sheet
+from pellucid.views.raster import SMALL, compact, data_uri, photo, png, scaled_png, sheet
 
 PEEK = 96  # CSS pixels of a picture shown beside a point
 POINTED = 60  # a line of at most so many points tells each one's value
@@ -73,8 +73,8 @@ def _picture(content: bytes, place: str, *, opacity: float = 1.0, sharp: bool = 
 
 
 def _image(mark: Image, surface: Surface) -> str:
-    small = max(mark.pixels.shape[:2]) <= 128
-    return _picture(png(mark.pixels), surface.rectangle(mark.bounds()), sharp=small)
+    small = max(mark.pixels.shape[:2]) <= SMALL
+    return _picture(compact(mark.pixels), surface.rectangle(mark.bounds()), sharp=small)
 
 
 def _heat(mark: Heat, surface: Surface) -> str:

@@ -195,6 +195,8 @@ def test_objects_of_coco_that_say_nonsense_are_told(tmp_path, wrong, said):
 
 def test_a_label_means_one_class(tmp_path):
     table = tmp_path / "classes.csv"
+    table.write_text("name,value\ngrass,0\nsheep,1\nvoid,2\nignore,2\n")
+    assert read_table(table).values == {0: 0, 1: 1, 2: VOID, VOID: VOID}
     table.write_text("name,value\ngrass,0\nsheep,1\ncow,1\n")
     with pytest.raises(InputError, match="line 4 has 1 for 'cow', which is 'sheep' already"):
         read_table(table)

@@ -226,6 +226,8 @@ def test_wrong_labels_and_sizes_are_refused():
     logits, targets = sample()
     with pytest.raises(InputError, match=r"the label 7; expected 0 to 3, or 255"):
         losses.check_maps(logits, torch.full_like(targets, 7))
+    with pytest.raises(InputError, match="the label -1; expected 0 to 3"):
+        losses.check_maps(logits, torch.full_like(targets, -1, dtype=torch.int64))
     with pytest.raises(InputError, match="of the same size"):
         losses.check_maps(logits, targets[:, :-1])
     with pytest.raises(InputError, match="whole-numbered"):

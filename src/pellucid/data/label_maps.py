@@ -120,10 +120,10 @@ def read_table(path: Path) -> Codes:
         if not name or name in stored:
             raise InputError(f"{path}: line {line} has {'a name twice: ' + name if name else 'no name'}")
         value = _stored(cells, f"{path}: line {line}")
-        if value in stored.values():
-            other = next(known for known, taken in stored.items() if taken == value)
+        twin = next((known for known, taken in stored.items() if taken == value), None)
+        if twin is not None and not {twin.lower(), name.lower()} <= UNJUDGED:
             raise InputError(
-                f"{path}: line {line} has {' '.join(cells)} for {name!r}, which is {other!r} already"
+                f"{path}: line {line} has {' '.join(cells)} for {name!r}, which is {twin!r} already"
             )
         stored[name] = value
     return coded(stored, coloured=way != ("value",))

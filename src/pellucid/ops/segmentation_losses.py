@@ -32,7 +32,7 @@ def check_maps(logits: Tensor, targets: Tensor) -> None:
             f"(samples, height, width) of the same size; got {tuple(logits.shape)} and "
             f"{tuple(targets.shape)} of {targets.dtype}"
         )
-    wrong = targets[(targets >= logits.shape[1]) & (targets != VOID)]
+    wrong = targets[(targets < 0) | (targets >= logits.shape[1]) & (targets != VOID)]
     if len(wrong):
         raise InputError(
             f"a label map has the label {int(wrong[0])}; expected 0 to {logits.shape[1] - 1}, or {VOID} for "

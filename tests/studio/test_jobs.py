@@ -113,3 +113,16 @@ def test_a_failure_to_make_is_tried_again() -> None:
     with pytest.raises(InputError):
         store.get("x", fails)
     assert store.get("x", lambda: 3) == 3
+
+
+def test_another_studio_has_no_job_of_the_same_name() -> None:
+    def work(report: Report) -> None:
+        return None
+
+    before, after = Jobs(News()), Jobs(News())
+    asked = ended(before.start("a", work))
+    assert ended(after.start("b", work)).id != asked.id
+    with pytest.raises(InputError, match="started anew"):
+        after[asked.id]
+    before.close()
+    after.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from pellucid.explain.faithfulness.check import judge
 from pellucid.explain.target import Target, likeliest
 from pellucid.explain.target_text import parse_target
 from pellucid.recipes.opened import OpenedNetwork
+from pellucid.studio.called import Called
 from pellucid.studio.jobs import Report
 from pellucid.studio.pictures import Picture
 from pellucid.types.errors import InputError
@@ -38,6 +40,7 @@ class Explained:
     """What was found so far, by method: a heat map, or the reason why there is none."""
 
     question: Question
+    called: Called
     found: dict[str, Heatmap | str] = field(default_factory=dict)
 
     def heatmap(self, method: str) -> Heatmap:
@@ -96,8 +99,9 @@ def sheet_of(explained: Sequence[Explained], opened: OpenedNetwork, pictures: Se
     return contact_sheet(seen, made, [picture.name for picture in pictures], left_out)
 
 
-def python_of(question: Question, method: str) -> str:
+def python_of(explained: Explained, method: str) -> str:
     """A program that makes the same map."""
+    question, called = explained.question, explained.called
     module = METHODS.module(method).__name__
     function = METHODS[method].__name__
     layer = f", layer={question.layer!r}" if question.layer else ""
@@ -108,23 +112,20 @@ def python_of(question: Question, method: str) -> str:
         *(["from pellucid.explain.target_text import parse_target"] if question.target else []),
         f"from {module} import {function}",
         "from pellucid.data.decode import load_picture",
-        "from pellucid.recipes.opened import open_network",
+        called.imported,
         "",
-        f"network = open_network({question.network.removeprefix('run:')!r})",
+        f"network = {called.opened}",
         'picture = load_picture(Path("PICTURE"), network.preprocessing)',
         f"heatmap = {function}(network.model, network.inputs(picture[None]), {target}{layer})",
     ]
     return "\n".join(lines)
 
 
-def command_of(question: Question, method: str) -> str:
+def command_of(explained: Explained, method: str) -> str:
     """The command that makes the same picture."""
-    words = ["pellucid explain", question.network.removeprefix("run:"), "PICTURE", f"--method {method}"]
-    words += [f"--target {_quoted(question.target)}"] if question.target else []
-    words += [f"--layer {question.layer}"] if question.layer else []
+    question = explained.question
+    words = ["pellucid explain", explained.called.words(), "PICTURE", f"--method {method}"]
+    words += [f"--target {shlex.quote(question.target)}"] if question.target else []
+    words += [f"--layer {shlex.quote(question.layer)}"] if question.layer else []
     words += ["--check"] if question.check else []
     return " ".join(words)
-
-
-def _quoted(text: str) -> str:
-    return f"'{text}'" if " " in text or "*" in text else text

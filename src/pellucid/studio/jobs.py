@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import secrets
 import traceback
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
@@ -105,7 +106,9 @@ class Jobs:
         self._news = news
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="job")
         self._jobs: OrderedDict[str, Job] = OrderedDict()
-        self._numbers = itertools.count(1)
+        self._studio = secrets.token_hex(4)
+        # A page that outlives the studio must not take another studio's job for the one it asked for.
+        self._ids = (f"{self._studio}-{number}" for number in itertools.count(1))
         self._lock = Lock()
 
     def start(self, kind: str, work: Work) -> Job:
@@ -116,7 +119,7 @@ class Jobs:
             waiting = sum(job.state == "waiting" for job in self._jobs.values())
             if waiting >= WAITING:
                 raise InputError(f"{waiting} jobs are waiting already; cancel some, or wait")
-            job = Job(str(next(self._numbers)), kind)
+            job = Job(next(self._ids), kind)
             self._jobs[job.id] = job
             ended = [each.id for each in self._jobs.values() if each.state not in ("waiting", "running")]
             for id in ended[:-KEPT]:
@@ -134,7 +137,9 @@ class Jobs:
 
     def __getitem__(self, id: str) -> Job:
         if id not in self._jobs:
-            raise InputError(f"no job has the number {id[:20]!r}")
+            raise InputError(
+                f"no job is called {id[:20]!r}; the studio may have been started anew: ask again"
+            )
         return self._jobs[id]
 
     def all(self) -> list[Job]:

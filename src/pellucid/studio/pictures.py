@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -16,6 +17,7 @@ from pellucid.types.data_info import Preprocessing
 from pellucid.types.errors import InputError
 from pellucid.views.raster import png
 
+T = TypeVar("T")
 LARGEST_FILE = 20 * 2**20  # bytes
 LARGEST_SIDE = 12_000
 LARGEST_AREA = 50_000_000  # pixels
@@ -66,14 +68,22 @@ def checked(content: bytes, name: str) -> Picture:
         raise InputError(
             f"{name} has {len(content) / 2**20:.1f} MiB; a picture may have {LARGEST_FILE // 2**20}"
         )
-    height, width = header(content).size
+    height, width = _named(name, header, content).size
     if max(height, width) > LARGEST_SIDE or height * width > LARGEST_AREA:
         raise InputError(
             f"{name} has {width:,} × {height:,} pixels; a picture may have {LARGEST_AREA:,} in all, and "
             f"{LARGEST_SIDE:,} a side"
         )
-    decode(content)
+    _named(name, decode, content)
     return Picture(hashlib.sha256(content).hexdigest()[:16], name[:120], content, height, width)
+
+
+def _named(name: str, read: Callable[[bytes], T], content: bytes) -> T:
+    """What `read` makes of the file; where it cannot be read, by its name."""
+    try:
+        return read(content)
+    except InputError as error:
+        raise InputError(str(error).replace("this picture", name[:120], 1)) from error
 
 
 def seen_by(picture: Picture, preprocessing: Preprocessing) -> bytes:

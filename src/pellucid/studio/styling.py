@@ -9,6 +9,7 @@ import numpy as np
 
 from pellucid.data.decode import decode
 from pellucid.recipes.opened import OpenedNetwork
+from pellucid.studio.called import Called
 from pellucid.studio.jobs import Report
 from pellucid.studio.pictures import Picture
 from pellucid.studio.schemas.generation import StyledInfo, StyleRequest
@@ -28,7 +29,7 @@ class Styled:
     """A picture that is painted: `last` is None before the first, `losses` by name along the steps `at`."""
 
     request: StyleRequest
-    weights: str
+    called: Called
     last: Stylised | None = None
     at: list[int] = field(default_factory=list)
     losses: dict[str, list[float]] = field(default_factory=dict)
@@ -105,8 +106,7 @@ def _differing(request: StyleRequest) -> dict[str, Any]:
 
 def command_of(styled: Styled) -> str:
     """The command that paints the same picture."""
-    words = [f"pellucid style CONTENT STYLE --network {styled.request.network.removeprefix('run:')}"]
-    words += [f"--weights {styled.weights}"] if styled.weights else []
+    words = [f"pellucid style CONTENT STYLE {styled.called.words('--network')}"]
     for name, value in _differing(styled.request).items():
         said = " ".join(value) if isinstance(value, tuple) else value
         words.append(f"--{name.replace('_', '-')} {said}")
@@ -115,25 +115,19 @@ def command_of(styled: Styled) -> str:
 
 def python_of(styled: Styled) -> str:
     """A program that paints the same picture."""
-    name = styled.request.network.removeprefix("run:")
-    weights = f", weights={styled.weights!r}" if styled.weights else ""
     settings = ", ".join(f"{name}={value!r}" for name, value in _differing(styled.request).items())
     lines = [
         "from pathlib import Path",
         "",
         "from pellucid.data.decode import decode",
-        "from pellucid.recipes.opened import open_network, some_classes",
+        styled.called.imported,
         "from pellucid.synthesis.style import stylise",
         "from pellucid.synthesis.style_settings import StyleSettings",
         "",
-        f"network = open_network({name!r}{weights}{_classes(styled.weights)})",
+        f"network = {styled.called.opened}",
         'content, style = decode(Path("CONTENT")), decode(Path("STYLE"))',
         f"how = StyleSettings({settings})",
         "for painted in stylise(network.model, content, style, network.preprocessing, how):",
         "    print(painted.step, painted.losses)",
     ]
     return "\n".join(lines)
-
-
-def _classes(weights: str) -> str:
-    return f", classes=some_classes({weights!r})" if weights else ""

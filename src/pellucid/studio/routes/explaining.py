@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from pellucid.explain import METHODS
+from pellucid.studio.called import called
 from pellucid.studio.explaining import (
     Explained,
     Question,
@@ -45,7 +46,7 @@ def start(request: ExplainRequest, house: Shared) -> JobInfo:
     opened, picture = house.networks[request.network].opened, house.pictures[request.picture]
     target_of(request.target, opened.classes)  # and so is a target that says nothing
     question = Question(**{**request.model_dump(), "methods": tuple(request.methods)})
-    explained = Explained(question)
+    explained = Explained(question, called(house.networks, request.network))
 
     def work(report: Report) -> Explained:
         explain(explained, opened, picture, report)
@@ -92,8 +93,7 @@ def values(job: str, method: str, house: Shared, fine: bool = True) -> Response:
 
 
 def _map_info(explained: Explained, name: str, made: Heatmap | str) -> MapInfo:
-    question = explained.question
-    python, command = python_of(question, name), command_of(question, name)
+    python, command = python_of(explained, name), command_of(explained, name)
     if isinstance(made, str):
         return MapInfo(method=name, python=python, command=command, reason=made)
     own = made.array()[0]

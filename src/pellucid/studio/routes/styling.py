@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
+from pellucid.studio.called import called
 from pellucid.studio.jobs import Report
 from pellucid.studio.routes.house import Shared
 from pellucid.studio.routes.jobs import info_of
@@ -31,7 +32,7 @@ def start(request: StyleRequest, house: Shared) -> JobInfo:
     opened = house.networks[request.network].opened
     keys_of(opened.model, (*settings.content_layers, *settings.style_layers))
     content, style = house.pictures[request.content], house.pictures[request.style]
-    styled = Styled(request, house.networks.weights_of(request.network))
+    styled = Styled(request, called(house.networks, request.network))
 
     def work(report: Report) -> Styled:
         report(0.0, "")

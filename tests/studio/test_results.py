@@ -56,3 +56,17 @@ def test_too_much_to_draw_is_refused_in_words(asking: TestClient, run: str) -> N
     asked = asking.post(f"/api/runs/{run}/results/embedding", json={"method": "magic"})
     assert asked.status_code == 422
     assert asking.get("/api/embeddings/999").status_code == 422
+
+
+def test_what_labels_its_pictures_but_not_its_answers_has_no_confusion(
+    asking: TestClient, house: House
+) -> None:
+    words = ["--data.name", "digits", "--epochs", "1", "--recorder.probes", "2"]
+    assert main(["train", "mnist-vae", *words, "--out", str(house.networks.runs / "vae")]) == 0
+    told = asking.get("/api/runs/vae/results").json()
+    assert (told["classes"], told["confusion"], told["mistakes"]) == ([], [], [])
+    assert told["metrics"]["PSNR"] > 0
+    for route in ("results/curves", "results/cell?truth=1&said=0"):
+        refused = asking.get(f"/api/runs/vae/{route}")
+        assert refused.status_code == 422
+        assert "no classifier" in refused.json()["detail"]

@@ -14,6 +14,7 @@ from pellucid.data.opening import open_data
 from pellucid.data.source import Data
 from pellucid.recipes.experiment import OpenedRun
 from pellucid.studio.schemas.runs import MistakeInfo, ResultsInfo
+from pellucid.tasks.classification import ClassificationSettings
 from pellucid.tasks.classification_views import threshold_curves
 from pellucid.types.errors import InputError
 from pellucid.types.evaluation import Evaluation
@@ -60,29 +61,39 @@ class Judged:
         ]
 
 
-def judged(opened: OpenedRun) -> Judged:
-    """Raises `InputError` where the run was not tested, or is no classifier with one label a picture."""
+def tested(opened: OpenedRun) -> Evaluation:
+    """Raises `InputError` where the run was not tested."""
     kept = opened.folder.read_evaluation("test")
     if kept is None:
         raise InputError(f"{opened.folder.path.name} has not been tested yet; it is when its training ends")
-    evaluation, _ = kept
-    info = opened.info
-    if evaluation.targets.ndim != 1 or not info.classes or info.multilabel or info.label_maps:
+    return kept[0]
+
+
+def classifies(opened: OpenedRun) -> bool:
+    """Whether each picture gets one class: labels alone do not say so, a generator's pictures have them too."""
+    info, task = opened.info, opened.recipe.task
+    one = bool(info.classes) and not (info.multilabel or info.label_maps)
+    return one and isinstance(task, ClassificationSettings)
+
+
+def judged(opened: OpenedRun) -> Judged:
+    """Raises `InputError` where the run was not tested, or is no classifier with one label a picture."""
+    evaluation, info = tested(opened), opened.info
+    if evaluation.targets.ndim != 1 or not classifies(opened):
         raise InputError(f"{opened.folder.path.name} is no classifier with one class for each picture")
     return Judged(evaluation, info.classes)
 
 
-def results_info(found: Judged) -> ResultsInfo:
-    metrics = {
-        name: value if math.isfinite(value) else None for name, value in found.evaluation.metrics.items()
-    }
+def results_info(opened: OpenedRun) -> ResultsInfo:
+    evaluation = tested(opened)
+    found = judged(opened) if classifies(opened) else None
     return ResultsInfo(
-        split=found.evaluation.split,
-        step=found.evaluation.step,
-        metrics=metrics,
-        classes=list(found.classes),
-        confusion=found.confusion().tolist(),
-        mistakes=found.mistakes(),
+        split=evaluation.split,
+        step=evaluation.step,
+        metrics={name: value if math.isfinite(value) else None for name, value in evaluation.metrics.items()},
+        classes=list(found.classes) if found else [],
+        confusion=found.confusion().tolist() if found else [],
+        mistakes=found.mistakes() if found else [],
     )
 
 

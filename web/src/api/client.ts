@@ -1,4 +1,5 @@
 /** Asks the server. Every failure becomes one sentence a person can read. */
+import { t } from "../state/wishes.svelte";
 import type { components } from "./schema";
 
 export type Schemas = components["schemas"];
@@ -85,12 +86,19 @@ async function answered(address: string, options: RequestInit): Promise<Response
     answer = await fetch(address, options);
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new Refusal(0, "the studio does not answer; is it still running?");
+    throw new Refusal(0, t().noAnswer);
   }
   if (answer.ok) return answer;
   const told = await answer.json().catch(() => ({}));
   const detail = (told as { detail?: unknown }).detail;
-  throw new Refusal(answer.status, typeof detail === "string" ? detail : `the studio answered ${answer.status}`);
+  throw new Refusal(answer.status, sentence(detail) || t().refused.replace("{n}", String(answer.status)));
+}
+
+/** What a refusal says: a sentence, or what is wrong with each part of the question. */
+function sentence(detail: unknown): string {
+  if (typeof detail === "string") return detail;
+  if (!Array.isArray(detail)) return "";
+  return detail.slice(0, 3).map((each: { loc: unknown[]; msg: string }) => `${each.loc.slice(1).join(" ")}: ${each.msg}`).join("; ");
 }
 
 /** Whether an error only says that nobody waits for the answer any more. */

@@ -11,9 +11,14 @@ export const studio = $state<{
 
 let told = 0;
 
+/** What went wrong, in a sentence. */
+export function said(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** Tell the person something went wrong, for a while. */
 export function say(error: unknown): void {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = said(error);
   if (studio.said.some((each) => each.text === text)) return;
   const id = ++told;
   studio.said.push({ id, text });

@@ -118,7 +118,9 @@ class MistakeInfo(BaseModel):
 
 
 class ResultsInfo(BaseModel):
-    """A run's test: `confusion[truth][said]` counts; `mistakes` the surest wrong answers first."""
+    """A run's test: `confusion[truth][said]` counts; `mistakes` the surest wrong answers first. `classes` and
+    what is said of them are empty where the run is no classifier.
+    """
 
     split: str
     step: int

@@ -119,7 +119,7 @@ def test_a_refusal_is_told_in_the_page(open_tab: Opens, studio: Serving) -> None
     page.locator("input[type=file]").set_input_files(
         {"name": "text.png", "mimeType": "image/png", "buffer": b"only words"}
     )
-    page.locator(".toast", has_text="picture").wait_for()
+    page.locator(".toast", has_text="text.png: not a JPEG").wait_for()
 
 
 def test_a_lost_connection_is_told_and_found_again(open_tab: Opens, tmp_path: Path) -> None:

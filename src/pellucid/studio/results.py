@@ -70,7 +70,7 @@ def tested(opened: OpenedRun) -> Evaluation:
 
 
 def classifies(opened: OpenedRun) -> bool:
-    """Whether each picture gets one class: labels alone do not say so, a generator's pictures have them too."""
+    """Whether each picture gets one class; that pictures have labels does not say so: a generator's may."""
     info, task = opened.info, opened.recipe.task
     one = bool(info.classes) and not (info.multilabel or info.label_maps)
     return one and isinstance(task, ClassificationSettings)

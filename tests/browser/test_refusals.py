@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -29,7 +30,9 @@ NETWORK = "cifar-resnet8"
 def test_what_is_not_there_is_said_in_its_place(
     open_tab: Callable[..., Any], studio: Serving, place: dict[str, str | list[str]], words: str
 ) -> None:
-    page = open_tab(studio).go(**place)
+    tab = open_tab(studio)
+    page = tab.page
+    page.goto(f"{tab.base}?{urlencode(place, doseq=True)}")
     page.locator("main [role=status], main [role=alert]", has_text=words).first.wait_for()
     assert "loading …" not in page.locator("main").inner_text()
 

@@ -22,7 +22,7 @@ NETWORK = "cifar-resnet8"
         ({"network": NETWORK, "address": "layer9.conv1"}, "no layer or operation is called 'layer9.conv1'"),
         ({"network": NETWORK, "picture": "gone"}, "no picture has the id 'gone'"),
         ({"network": "cifar-resnet9", "page": "whatif"}, "no network is called 'cifar-resnet9'"),
-        ({"network": NETWORK, "page": "whatif", "changes": ["fc[0] * much"]}, "got 'much'"),
+        ({"network": NETWORK, "page": "whatif", "changes": ["conv1[0] * much"]}, "got 'much'"),
         ({"page": "data", "set": "nothing"}, "no dataset is called 'nothing'"),
         ({"page": "results", "run": "nothing"}, "no run is called 'nothing'"),
     ],
@@ -48,12 +48,12 @@ def test_a_class_that_is_not_there_is_said_and_a_right_one_explained(
     page = open_tab(studio).go(
         page="explain", network=NETWORK, picture=given, methods=["saliency"], target="99"
     )
-    page.locator("main [role=alert]", has_text="99").wait_for()
+    page.locator("main details[open]", has_text="99").wait_for()
     target = page.get_by_label("What is explained")
     target.fill("3")
     target.press("Enter")
     page.get_by_role("heading", name="saliency").wait_for()
-    assert page.locator("main [role=alert]").count() == 0
+    assert page.locator("main details").count() == 0
 
 
 def test_explanations_that_are_left_are_given_up(tab: Any, house: House, given: str) -> None:

@@ -249,7 +249,7 @@ export const en = {
     waits: "waiting for other work",
     code: "command and Python",
     copy: "copy",
-    refused: "methods do not apply",
+    refused: "methods that do not apply",
     beside: "beside it:",
     leave: "leave out",
   },

@@ -251,7 +251,7 @@ export const ko: typeof en = {
     waits: "다른 작업이 끝나기를 기다리는 중",
     code: "명령과 Python",
     copy: "복사",
-    refused: "개 방법은 적용할 수 없음",
+    refused: "적용할 수 없는 방법",
     beside: "나란히 보기:",
     leave: "빼기:",
   },

@@ -19,7 +19,7 @@ from pellucid.models.dilation import DilatedResNet
 from pellucid.models.enet import renamed
 from pellucid.models.fcn import FCN
 from pellucid.models.naming import build_model, build_on_meta
-from pellucid.models.unet import UNet, mirror_around, normalised, plain
+from pellucid.models.unet import MirrorCanvas, UNet, normalised, plain
 from pellucid.models.weights import load_state, read_weights
 
 SHARED = Path(__file__).parents[3] / "shared"
@@ -165,7 +165,7 @@ def small(block: Callable[[int, int], nn.Module] = plain, **options: object) -> 
 
 def test_a_unet_is_the_papers_drawing() -> None:
     """Figure 1, arrow by arrow, for convolutions without borders: 188 pixels in, 4 out."""
-    model = small(lambda inputs, outputs: plain(inputs, outputs, padding=0), surround=mirror_around)
+    model = small(lambda inputs, outputs: plain(inputs, outputs, padding=0), canvas=MirrorCanvas)
     state = dict(model.named_parameters())
 
     def convolved(x: Tensor, name: str) -> Tensor:
@@ -197,7 +197,7 @@ def test_the_papers_tile() -> None:
 
 
 def test_a_picture_is_mirrored_around_for_convolutions_without_borders() -> None:
-    model = small(lambda inputs, outputs: plain(inputs, outputs, padding=0), surround=mirror_around)
+    model = small(lambda inputs, outputs: plain(inputs, outputs, padding=0), canvas=MirrorCanvas)
     x = torch.randn(1, 2, 132, 131)
     around = F.pad(x, (92, 92 + 1, 92, 92), mode="reflect")  # 316 × 316: 16n + 60
     with torch.no_grad():

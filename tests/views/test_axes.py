@@ -77,6 +77,13 @@ def test_numbers_are_written_as_people_do(value: float, words: str) -> None:
 def test_percent_does_not_claim_certainty() -> None:
     shares = (0, 0.5, 0.9999, 1, 0.004)
     assert [percent(share) for share in shares] == ["0 %", "50 %", "99.9 %", "100 %", "0.4 %"]
+    assert [percent(share) for share in (0.0094, 0.0096, 0.01, 0.9904, 0.991)] == [
+        "0.9 %",
+        "1 %",
+        "1 %",
+        "99 %",
+        "99.1 %",
+    ]
 
 
 def test_thin_keeps_every_nth_word_in_the_middle_of_its_cell() -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.explain.looking import Options, Seen
+from pellucid.explain.placing import Frame, frames_of
 from pellucid.explain.running import fitting
 from pellucid.explain.target import Target, likeliest, said_of_output
 from pellucid.inspection.attention import Attention, attentions
@@ -92,13 +93,15 @@ _ANY_TARGET = ("looks at attention alone: the same for every target",)
 @dataclass(frozen=True, eq=False)
 class _Looked:
     """`found` are all attentions in order, `squares` those of the picture's `tokens` among themselves, whose
-    places are known by `layout`; `gradients` are the target's at the squares.
+    places are known by `layout` and, where they are more than the picture's, `frame`; `gradients` are the
+    target's at the squares.
     """
 
     seen: Seen
     found: tuple[Attention, ...]
     squares: tuple[Attention, ...]
     layout: Layout
+    frame: Frame | None
     gradients: tuple[Tensor, ...]
 
     @property
@@ -109,7 +112,8 @@ class _Looked:
         """(b, queries, tokens) → (b, h, w): the class token's row, or the mean of all rows."""
         own = self.layout.prefix and relation.shape[1] == self.tokens
         row = relation[:, 0] if own else relation.mean(1)
-        return self.layout.maps(row.expand(len(self.seen.inputs), -1)[:, :, None])[:, 0]
+        maps = self.layout.maps(row.expand(len(self.seen.inputs), -1)[:, :, None])[:, 0]
+        return maps if self.frame is None else self.frame.cut(maps)
 
     def heatmap(
         self,
@@ -150,17 +154,17 @@ def _look(model: nn.Module, inputs: Tensor, target: Target | None, *, gradients:
             f"{kind} attends within windows or at several sizes, so attention cannot be followed to patches "
             "of the picture; grad-cam and the other class activation maps fit it"
         )
-    layout = next(
-        (each for each in layer_layouts(model, [inputs]).values() if _of_tokens(each, tokens)), None
-    )
-    if layout is None:
+    known = layer_layouts(model, [inputs])
+    key = next((key for key, layout in known.items() if _of_tokens(layout, tokens)), None)
+    if key is None:
         raise InputError(f"{kind} attends among {tokens} tokens, which are no map of the picture")
     edges = [each.edge for each in squares if each.edge is not None]
     taken: tuple[Tensor, ...] = ()
     if gradients:
         taken = torch.autograd.grad(total, edges)
     seen = Seen(inputs, output, settled, scores.detach(), notes=said_of_output(output))
-    return _Looked(seen, tuple(found), squares, layout, taken)
+    frame = frames_of(model, inputs).get(key)
+    return _Looked(seen, tuple(found), squares, known[key], frame, taken)
 
 
 def _of_tokens(layout: Layout, count: int) -> bool:

@@ -40,7 +40,7 @@ def cam(
     averaged = one_weight or bool((gradient <= 0).all())
     if not averaged or bool((error.abs() > tolerance * magnitude + 1e-6).any()):
         raise _does_not_apply(model, seen)
-    return seen.heatmap(values, "cam", scores={"completeness error": error})
+    return seen.heatmap(seen.combined([values]), "cam", scores={"completeness error": error})
 
 
 def _bias(model: nn.Module, seen: Seen) -> Tensor:

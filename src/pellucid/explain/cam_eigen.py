@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from pellucid.explain.layers import LayerNames
 from pellucid.explain.looking import look
-from pellucid.explain.maps import Combine, combined
+from pellucid.explain.maps import Combine
 from pellucid.explain.target import Target
 from pellucid.types.heatmap import Heatmap
 
@@ -30,7 +30,7 @@ def eigen_cam(
     seen = look(model, inputs, target, layer, gradients=False)
     maps = [first_component(each, each.sum(1), centred=centred) for each in seen.activations]
     return seen.heatmap(
-        combined(maps, combine),
+        seen.combined(maps, combine),
         "eigen-cam",
         options={**seen.combining(combine), "centred": centred},
         notes=("looks at the layer alone: the same for every target",),
@@ -53,7 +53,7 @@ def eigen_grad_cam(
     products = [g * a for g, a in zip(seen.gradients, seen.activations, strict=True)]
     maps = [first_component(each, each.sum(1), centred=centred) for each in products]
     options = {**seen.combining(combine), "centred": centred}
-    return seen.heatmap(combined(maps, combine), "eigen-grad-cam", options=options)
+    return seen.heatmap(seen.combined(maps, combine), "eigen-grad-cam", options=options)
 
 
 def first_component(values: Tensor, like: Tensor, *, centred: bool = False) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from pellucid.explain.layers import LayerNames
 from pellucid.explain.looking import look
-from pellucid.explain.maps import Combine, combined
+from pellucid.explain.maps import Combine
 from pellucid.explain.target import Target
 from pellucid.types.heatmap import Heatmap
 
@@ -46,7 +46,7 @@ def _method(name: str) -> Callable[[Callable[[Tensor, Tensor], Tensor]], Gradien
         ) -> Heatmap:
             seen = look(model, inputs, target, layer)
             maps = [weighted(*pair) for pair in zip(seen.activations, seen.gradients, strict=True)]
-            return seen.heatmap(combined(maps, combine), name, options=seen.combining(combine))
+            return seen.heatmap(seen.combined(maps, combine), name, options=seen.combining(combine))
 
         method.__name__ = method.__qualname__ = weighted.__name__
         method.__doc__ = weighted.__doc__

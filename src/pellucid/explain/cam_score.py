@@ -37,7 +37,8 @@ def score_cam(
     """
     seen = look(model, inputs, target, layer, gradients=False)
     maps = []
-    for activations in seen.activations:
+    for layer, whole in zip(seen.layers, seen.activations, strict=True):
+        activations = layer.over_picture(whole)
         weights = torch.stack(
             [_through_masks(model, seen, place, activations[place], batch) for place in range(len(inputs))]
         )
@@ -98,7 +99,7 @@ def ablation_cam(
             losses.append(seen.scores[place] - _without_each(model, seen, place, at, stands, batch))
         maps.append((torch.stack(losses)[:, :, None, None] * activations).sum(1))
     options: Options = {**seen.combining(combine), "ablation": ablation, "seed": seed, "batch": batch}
-    return seen.heatmap(combined(maps, combine), "ablation-cam", options=options)
+    return seen.heatmap(seen.combined(maps, combine), "ablation-cam", options=options)
 
 
 def _stand_in(maps: Tensor, ablation: Ablation, generator: torch.Generator) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pellucid.explain.looking import heatmap
 from pellucid.explain.maps import Combine, combined
+from pellucid.explain.placing import frames_of
 from pellucid.explain.running import fitting
 from pellucid.explain.target import Target, likeliest, said_of_output
 from pellucid.inspection.capture import Key, capture, unwrapped
@@ -54,19 +55,22 @@ def full_grad(
             scores = settled(output)
             total = scores.sum()
         gradients = seen.gradients_of(total)
-    parts = [inputs.float() * gradients.pop(("input", 0)).float(), *_parts(gradients, biases)]
-    missed = sum((part.flatten(1).sum(1) for part in parts), -scores.detach())
-    height, width = inputs.shape[2:]
-    maps = [part for part in parts if part.ndim == 4]
-    if combine == "scaled":
-        values = combined([part.abs().sum(1) for part in maps], combine)
-    else:
-        shares = [part.shape[2] * part.shape[3] / (height * width) for part in maps]
-        values = combined([share * part.sum(1) for share, part in zip(shares, maps, strict=True)], combine)
+    own = inputs.float() * gradients.pop(("input", 0)).float()
+    parts = {("input", 0): own, **_parts(gradients, biases)}
+    missed = sum((part.flatten(1).sum(1) for part in parts.values()), -scores.detach())
+    placed = frames_of(whole, inputs)
+    pixels = inputs.shape[2] * inputs.shape[3]
+    maps = []
+    for key, part in parts.items():
+        if part.ndim == 4:
+            frame = placed.get(key)
+            cells = part.shape[2] * part.shape[3] if frame is None else frame.area
+            summed = part.abs().sum(1) if combine == "scaled" else cells / pixels * part.sum(1)
+            maps.append(summed if frame is None else frame.cut(summed))
     return heatmap(
         inputs,
         settled,
-        values,
+        combined(maps, combine),
         "full-grad",
         options={"combine": combine},
         scores={"target": scores, "completeness error": missed},
@@ -83,14 +87,14 @@ def _check(model: nn.Module) -> None:
             )
 
 
-def _parts(gradients: dict[Key, Tensor | None], biases: dict[str, Tensor]) -> list[Tensor]:
+def _parts(gradients: dict[Key, Tensor | None], biases: dict[str, Tensor]) -> dict[Key, Tensor]:
     """Bias × gradient of each call of each layer, (b, c, h, w) or (b, features)."""
-    parts = []
-    for (name, _), gradient in gradients.items():
+    parts = {}
+    for key, gradient in gradients.items():
         if gradient is not None:
-            bias = biases[name].float()
+            bias = biases[key[0]].float()
             along = (1, -1) + (1,) * (gradient.ndim - 2) if gradient.ndim == 4 else (-1,)
-            parts.append(bias.reshape(along) * gradient.float())
+            parts[key] = bias.reshape(along) * gradient.float()
     return parts
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from torch import Tensor, nn
 
+from pellucid.explain.placing import Frame, frames
 from pellucid.explain.target import Target, main_output
 from pellucid.inspection.address import unknown_address
 from pellucid.inspection.capture import Key, capture, key_of, unwrapped
@@ -26,10 +27,13 @@ LayerNames = str | Sequence[str] | None
 
 @dataclass(frozen=True)
 class Layer:
-    """A module's call or an operation, and how what it gives lies on the picture."""
+    """A module's call or an operation, and how what it gives lies on the picture: its grid covers the whole,
+    or, with a `frame`, more than that.
+    """
 
     at: Address
     layout: Layout
+    frame: Frame | None = None
 
     @property
     def address(self) -> str:
@@ -39,6 +43,10 @@ class Layer:
     def key(self) -> Key:
         """Where `capture` keeps what it gave."""
         return key_of(self.at)
+
+    def over_picture(self, maps: Tensor) -> Tensor:
+        """Maps (…, h, w) on the layer's grid, on one that covers the picture."""
+        return maps if self.frame is None else self.frame.cut(maps)
 
 
 # What was found for a network, by its structure and the inputs' shape: looking costs a pass of one picture.
@@ -80,6 +88,7 @@ def _named(model: nn.Module, inputs: Tensor, names: tuple[str, ...]) -> tuple[La
     modules = dict(named_parts(model))
     watched = trace(model, [inputs])
     of = keyed_layouts(watched)
+    placed = frames(watched)
     found = []
     for name in names:
         address = Address(name) if name in modules else Address.parse(name)
@@ -91,7 +100,7 @@ def _named(model: nn.Module, inputs: Tensor, names: tuple[str, ...]) -> tuple[La
                 f"{address} gives {layout.words()}, which have no spatial extent to draw a map of; "
                 f"{_hint(watched, of)}"
             )
-        found.append(Layer(address, layout))
+        found.append(Layer(address, layout, placed.get(key_of(address))))
     return tuple(found)
 
 
@@ -114,8 +123,12 @@ def _chosen(model: nn.Module, inputs: Tensor, target: Target) -> tuple[Layer, bo
     for layer in reversed(candidates):
         gradient = first_of(gradients.get(layer.key))
         if gradient is not None and bool(layer.layout.maps(gradient).any()):
-            return layer, True
-    return candidates[-1], False
+            return _framed(watched, layer), True
+    return _framed(watched, candidates[-1]), False
+
+
+def _framed(watched: Trace, layer: Layer) -> Layer:
+    return replace(layer, frame=frames(watched).get(layer.key))
 
 
 def first_of(tree: Any) -> Any:

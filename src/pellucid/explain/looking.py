@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from pellucid import __version__
 from pellucid.explain.layers import Layer, LayerNames, first_of, layers_of
+from pellucid.explain.maps import Combine, combined
 from pellucid.explain.running import fitting, settle
 from pellucid.explain.target import Settled, Target, likeliest, said_of_output
 from pellucid.inspection.capture import capture
@@ -44,6 +45,13 @@ class Seen:
         """The option "combine" of a method, where there is more than one layer to combine."""
         return {"combine": combine} if len(self.layers) > 1 else {}
 
+    def combined(self, maps: Sequence[Tensor], how: Combine = "scaled") -> Tensor:
+        """One map (b, h_i, w_i) on the grid of each layer → one (b, h, w) that covers the picture
+        (`maps.combined`).
+        """
+        over = [layer.over_picture(each) for layer, each in zip(self.layers, maps, strict=True)]
+        return combined(over, how)
+
     def heatmap(
         self,
         values: Tensor,
@@ -53,7 +61,9 @@ class Seen:
         scores: Mapping[str, Tensor] | None = None,
         notes: tuple[str, ...] = (),
     ) -> Heatmap:
-        """The record of a method's result: `values` (b, h, w), and what is known of them from this look."""
+        """The record of a method's result: `values` (b, h, w), whose grid covers the picture, and what is
+        known of them from this look.
+        """
         return heatmap(
             self.inputs,
             self.settled,

@@ -246,6 +246,11 @@ def _of_layers(model: nn.Module, inputs: Sequence[Any]) -> Mapping[Key, Layout]:
 def keyed_layouts(run: Trace) -> dict[Key, Layout]:
     """`layouts`, of the first tensor that each layer and operation gave, by the keys of `capture`."""
     of = layouts(run)
+    return {key: of[value] for key, value in first_values(run).items() if value in of}
+
+
+def first_values(run: Trace) -> dict[Key, Value]:
+    """The first tensor that each layer and operation gave, by the keys of `capture`."""
     given = chain(
         (((call.name, call.number), call.outputs) for call in run.calls),
         (
@@ -253,7 +258,7 @@ def keyed_layouts(run: Trace) -> dict[Key, Layout]:
             for text, one in zip(run.addresses, run.operations, strict=True)
         ),
     )
-    return {key: of[outputs[0]] for key, outputs in given if outputs and outputs[0] in of}
+    return {key: outputs[0] for key, outputs in given if outputs}
 
 
 def _layout(shape: Shape, labels: Sequence[Meaning], batch: int) -> Layout:

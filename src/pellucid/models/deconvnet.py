@@ -21,11 +21,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from torch import Tensor, nn
 
+from pellucid.blocks.canvas import ZeroCanvas
 from pellucid.models.backbone import OnBackbone
 from pellucid.models.segnet import encoded, with_switches
 from pellucid.models.shapes import picture_shape
 from pellucid.models.vgg import DEPTHS, WIDTHS, begin, convolutions, normalised
-from pellucid.ops.maps import padded, unpooled
+from pellucid.ops.maps import unpooled
 
 STRIDE = 32
 SMALLEST = 224
@@ -44,6 +45,7 @@ class DeconvNet(OnBackbone):
 
     def __init__(self, *, depths: Sequence[int], width: int, channels: int, outputs: int) -> None:
         super().__init__()
+        self.canvas = ZeroCanvas(STRIDE, least=SMALLEST)
         self.features = with_switches(convolutions(normalised, depths, channels))
         deepest = WIDTHS[-1]
         self.middle = nn.Sequential(
@@ -66,7 +68,7 @@ class DeconvNet(OnBackbone):
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
-        x, places = encoded(self.features, padded(x, STRIDE, least=SMALLEST))
+        x, places = encoded(self.features, self.canvas(x))
         x = self.middle(x)  # (b, width, h/32 - 6, w/32 - 6), and back to (b, 512, h/32, w/32)
         for stage in self.decoder:
             x = stage(unpooled(x, *places.pop()))

@@ -26,8 +26,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pellucid.blocks.canvas import ZeroCanvas
 from pellucid.models.shapes import picture_shape
-from pellucid.ops.maps import padded, unpooled
+from pellucid.ops.maps import unpooled
 from pellucid.types.errors import InputError
 
 STRIDE = 8
@@ -148,6 +149,7 @@ class ENet(nn.Module):
         def stage(channels: int, kinds: list[Look], *, dropout: float) -> nn.Sequential:
             return nn.Sequential(*(Regular(channels, look, dropout=dropout) for look in kinds))
 
+        self.canvas = ZeroCanvas(STRIDE)
         self.initial = Initial(channels, 16)
         self.down1 = Down(16, 64, dropout=0.01)
         self.stage1 = stage(64, [plain] * 4, dropout=0.01)
@@ -162,7 +164,7 @@ class ENet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
-        x = self.initial(padded(x, STRIDE))  # (b, 16, h/2, w/2)
+        x = self.initial(self.canvas(x))  # (b, 16, h/2, w/2)
         x, first = self.down1(x)
         x, second = self.down2(self.stage1(x))
         x = self.stage3(self.stage2(x))  # (b, 128, h/8, w/8)

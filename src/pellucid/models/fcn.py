@@ -24,11 +24,11 @@ from functools import partial
 
 from torch import Tensor, nn
 
+from pellucid.blocks.canvas import ZeroCanvas
 from pellucid.blocks.upsample import fill_bilinear
 from pellucid.models.backbone import OnBackbone
 from pellucid.models.shapes import picture_shape
 from pellucid.models.vgg import DEPTHS, begin, convolutions, plain
-from pellucid.ops.maps import padded
 
 STRIDE = 32
 _WIDTH = 4096
@@ -54,6 +54,7 @@ class FCN(OnBackbone):
 
     def __init__(self, *, stride: int, width: int, channels: int, outputs: int) -> None:
         super().__init__()
+        self.canvas = ZeroCanvas(STRIDE)
         self.features = convolutions(plain, DEPTHS[16], channels)
         self.dense = nn.Sequential(
             nn.Conv2d(512, width, 7, padding=3),
@@ -78,7 +79,7 @@ class FCN(OnBackbone):
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
-        x = padded(x, STRIDE)
+        x = self.canvas(x)
         kept = []
         for place, layer in enumerate(self.features):
             x = layer(x)

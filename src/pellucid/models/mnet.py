@@ -26,10 +26,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pellucid.blocks.canvas import ZeroCanvas
 from pellucid.models.resnet import BasicBlock
 from pellucid.models.shapes import picture_shape
 from pellucid.models.unet import gate
-from pellucid.ops.maps import padded
 
 STRIDE = 16
 
@@ -51,6 +51,7 @@ class MNet(nn.Module):
     def __init__(self, *, width: int, channels: int, outputs: int) -> None:
         super().__init__()
         one, two, three, four, five = (width * 2**level for level in range(5))
+        self.canvas = ZeroCanvas(STRIDE)
         self.halve = nn.AvgPool2d(2)
         self.pool = nn.MaxPool2d(2)
         self.left = nn.ModuleList(reading(channels, each) for each in (two, three, four))
@@ -71,7 +72,7 @@ class MNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
         height, width = x.shape[-2:]
-        picture = padded(x, STRIDE)
+        picture = self.canvas(x)
         sides = picture.shape[-2:]
         x = self.down[0](picture)
         kept = [x]

@@ -19,10 +19,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from torch import Tensor, nn
 
+from pellucid.blocks.canvas import ZeroCanvas
 from pellucid.models.backbone import OnBackbone
 from pellucid.models.shapes import picture_shape
 from pellucid.models.vgg import DEPTHS, WIDTHS, begin, convolutions, normalised
-from pellucid.ops.maps import padded, unpooled
+from pellucid.ops.maps import unpooled
 
 STRIDE = 32
 
@@ -57,6 +58,7 @@ class SegNet(OnBackbone):
 
     def __init__(self, *, depths: Sequence[int], channels: int, outputs: int) -> None:
         super().__init__()
+        self.canvas = ZeroCanvas(STRIDE)
         self.features = with_switches(convolutions(normalised, depths, channels))
         self.decoder = nn.ModuleList()
         for stage in reversed(range(len(depths))):
@@ -68,7 +70,7 @@ class SegNet(OnBackbone):
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
-        x, places = encoded(self.features, padded(x, STRIDE))  # (b, 512, h/32, w/32)
+        x, places = encoded(self.features, self.canvas(x))  # (b, 512, h/32, w/32)
         for stage in self.decoder:
             x = stage(unpooled(x, *places.pop()))
         return x[..., :height, :width]

@@ -30,11 +30,12 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from pellucid.blocks.canvas import Canvas, ZeroCanvas
 from pellucid.blocks.squeeze_excite import REDUCTION, SqueezeExcite
 from pellucid.blocks.upsample import UPSAMPLINGS, MakeUpsampling
 from pellucid.models.resnet import BasicBlock
 from pellucid.models.shapes import picture_shape
-from pellucid.ops.maps import mirrored, padded
+from pellucid.ops.maps import mirrored
 
 MakeBlock = Callable[[int, int], nn.Module]
 """(input channels, output channels) → a block, (b, c, h, w) → (b, c', h, w), or less without padding."""
@@ -102,19 +103,24 @@ class DenseBlock(nn.Module):
         return torch.cat(maps[1:], 1)
 
 
-def zeros_around(x: Tensor) -> Tensor:
-    """To the next sizes that can be halved four times."""
-    return padded(x, STRIDE)
+CANVAS = partial(ZeroCanvas, STRIDE)
+"""With zeros, to the next sizes that can be halved four times."""
 
 
-def mirror_around(x: Tensor) -> Tensor:
-    """To the sizes from which convolutions without borders leave at least the picture."""
-    height, width = (STRIDE * -(-(side + 124) // STRIDE) + 60 for side in x.shape[-2:])
-    return mirrored(x, before=BORDER, height=height, width=width)
+class MirrorCanvas(Canvas):
+    """Mirrored on all sides, to the sizes from which convolutions without borders leave at least the picture:
+    what they give, up to the network's result, begins where the picture does.
+    """
+
+    border = BORDER
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = (STRIDE * -(-(side + 124) // STRIDE) + 60 for side in x.shape[-2:])
+        return mirrored(x, before=self.border, height=height, width=width)
 
 
 class UNet(nn.Module):
-    """(b, c, h, w) → (b, k, h, w). `width` is the channels of the first block; `surround` brings pictures to
+    """(b, c, h, w) → (b, k, h, w). `width` is the channels of the first block; `canvas` brings pictures to
     sizes that `bare` takes, and `dropout` is the probability at the end of the way down.
     """
 
@@ -123,7 +129,7 @@ class UNet(nn.Module):
         *,
         block: MakeBlock,
         upsampling: MakeUpsampling,
-        surround: Callable[[Tensor], Tensor] = zeros_around,
+        canvas: Callable[[], Canvas] = CANVAS,
         width: int,
         dropout: float,
         channels: int,
@@ -132,7 +138,7 @@ class UNet(nn.Module):
         super().__init__()
         widths = [width * 2**level for level in range(5)]
         pairs = [*zip(widths[1:], widths[:-1], strict=True)][::-1]
-        self.surround = surround
+        self.canvas = canvas()
         self.down = nn.ModuleList(map(block, [channels, *widths[:-1]], widths))
         self.pool = nn.MaxPool2d(2, return_indices=True)
         self.dropout = nn.Dropout(dropout)
@@ -145,7 +151,7 @@ class UNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
-        return self.bare(self.surround(x))[..., :height, :width]
+        return self.bare(self.canvas(x))[..., :height, :width]
 
     def bare(self, x: Tensor) -> Tensor:
         """The network alone: of sides that are multiples of 16, or, for convolutions without borders, of 16n
@@ -177,7 +183,7 @@ def _build(
     *,
     width: int = 64,
     upsampling: str = "transposed-2",
-    surround: Callable[[Tensor], Tensor] = zeros_around,
+    canvas: Callable[[], Canvas] = CANVAS,
     dropout: float = 0.0,
     inputs: tuple[int, ...],
     outputs: int,
@@ -186,7 +192,7 @@ def _build(
     return UNet(
         block=block,
         upsampling=UPSAMPLINGS[upsampling],
-        surround=surround,
+        canvas=canvas,
         width=width,
         dropout=dropout,
         channels=channels,
@@ -203,7 +209,7 @@ _KINDS: dict[str, Callable[..., nn.Module]] = {
 }
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {
-    "unet-valid": partial(_build, partial(plain, padding=0), surround=mirror_around, dropout=0.5),
+    "unet-valid": partial(_build, partial(plain, padding=0), canvas=MirrorCanvas, dropout=0.5),
     **_KINDS,
     **{f"{name}-{width}": partial(make, width=width) for name, make in _KINDS.items() for width in (16, 8)},
     **{

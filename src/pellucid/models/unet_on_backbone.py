@@ -20,10 +20,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pellucid.blocks.canvas import ZeroCanvas
 from pellucid.models.backbone import OnBackbone
 from pellucid.models.pyramid import Pyramid
 from pellucid.models.unet import normalised
-from pellucid.ops.maps import padded
 
 WIDTHS = (16, 32, 64, 128, 256)
 """Channels on the way up, by how often the picture is halved there."""
@@ -40,6 +40,7 @@ class UNetOnBackbone(OnBackbone):
         self.leaves = tuple(f"{layer}." for layer in self.pyramid.dropped)
         self.backbone = backbone
         self.deepest = self.pyramid.levels[-1].level
+        self.canvas = ZeroCanvas(2**self.deepest, least=self.pyramid.smallest)
         skips = {level.level: level.channels for level in self.pyramid.levels}
         self.up = nn.ModuleList()
         inputs = skips[self.deepest]
@@ -53,7 +54,7 @@ class UNetOnBackbone(OnBackbone):
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
-        x = padded(x, 2**self.deepest, least=self.pyramid.smallest)
+        x = self.canvas(x)
         sides = x.shape[-2:]
         *maps, deepest = self.pyramid.maps_of(self.backbone, x)
         skips = {level.level: found for level, found in zip(self.pyramid.levels, maps, strict=False)}

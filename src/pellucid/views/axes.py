@@ -163,7 +163,8 @@ def number(value: float, digits: int = 4) -> str:
 def percent(share: float) -> str:
     """A share in [0, 1] in percent, whole but near the ends, where 100 % would claim too much."""
     value = 100 * share
-    text = f"{value:.0f}" if 1 <= value <= 99 or value in (0, 100) else f"{min(value, 99.9):.1f}"
+    whole = 0.95 <= value < 99.05 or value in (0, 100)  # what tenths would write as 1.0 or 99.0 is whole, too
+    text = f"{value:.0f}" if whole else f"{min(value, 99.9):.1f}"
     return f"{text} %"
 
 

@@ -205,8 +205,8 @@ def draw(figure: Figure, axes: Axes | Sequence[Axes] | None = None) -> Canvas:
     if axes is None and figure.title:
         canvas.suptitle(figure.title, x=0.02, ha="left", fontsize=12, fontweight="bold", color=light("ink"))
     if axes is None and figure.caption:
-        words = textwrap.fill(figure.caption, 76 if columns == 1 else 120)
-        canvas.supxlabel(words, x=0.02, ha="left", fontsize=8, color=light("muted"))
+        words = _footnote(figure, columns)  # a line above stays empty: it is no panel's caption
+        canvas.supxlabel("\n".join(["", *words]), x=0.02, ha="left", fontsize=8, color=light("muted"))
     return canvas
 
 
@@ -222,6 +222,11 @@ def _letters(columns: int) -> int:
     return 76 if columns == 1 else 110 // columns
 
 
+def _footnote(figure: Figure, columns: int) -> list[str]:
+    """The lines below all panels."""
+    return textwrap.wrap(figure.caption, 76 if columns == 1 else 120)
+
+
 def _new_axes(figure: Figure) -> list[Axes]:
     columns = min(figure.columns, len(figure.panels))
     rows = math.ceil(len(figure.panels) / columns)
@@ -230,7 +235,8 @@ def _new_axes(figure: Figure) -> list[Axes]:
     across = (1 - for_keys) * width / columns
     heights = [_tall(panel, across, columns) for panel in figure.panels]
     tall = [max(heights[at : at + columns]) for at in range(0, len(heights), columns)]
-    height = sum(tall) + 0.3 * bool(figure.title)
+    footnote = _footnote(figure, columns)
+    height = sum(tall) + 0.3 * bool(figure.title) + 0.17 * (len(footnote) + bool(footnote))
     canvas = Canvas(figsize=(width, min(height, 40.0)), layout="constrained", facecolor=light("surface"))
     FigureCanvasAgg(canvas)
     ratios = {"height_ratios": tall}

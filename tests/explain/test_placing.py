@@ -58,7 +58,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "fcn": (lambda: FCN(stride=8, width=8, channels=3, outputs=2), "skips.1"),
     "segnet": (lambda: SegNet(depths=ONES, channels=3, outputs=2), "decoder.3"),
     "deconvnet": (lambda: DeconvNet(depths=ONES, width=8, channels=3, outputs=2), "decoder.3"),
-    "enet": (lambda: registered("enet"), "stage4"),
+    "enet": (lambda: registered("enet"), "stage5"),
 }
 """Each with a layer whose units see little, so that what they say of a place lies there."""
 

@@ -93,7 +93,7 @@ def frames(watched: Trace) -> dict[Key, Frame]:
 
 def _placed(watched: Trace, canvas: Call, over: set[Value]) -> dict[Key, Frame]:
     fields = receptive_fields(watched, of=canvas.outputs[0])
-    of, found = layouts(watched), {}
+    of, found = layouts(watched), dict[Key, Frame]()
     for key, value in first_values(watched).items():
         grid = of[value].grid if value in of else ()
         if value in over and len(grid) == 2:

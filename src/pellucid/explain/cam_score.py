@@ -37,8 +37,8 @@ def score_cam(
     """
     seen = look(model, inputs, target, layer, gradients=False)
     maps = []
-    for layer, whole in zip(seen.layers, seen.activations, strict=True):
-        activations = layer.over_picture(whole)
+    for looked, whole in zip(seen.layers, seen.activations, strict=True):
+        activations = looked.over_picture(whole)
         weights = torch.stack(
             [_through_masks(model, seen, place, activations[place], batch) for place in range(len(inputs))]
         )

@@ -46,7 +46,11 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def undone(model: nn.Module) -> Iterator[None]:
-    """Buffers and torch's random generators as they were, whatever runs in the block."""
+    """Buffers and torch's random generators as they were, whatever runs in the block.
+
+    Buffers that have not changed are left alone: writing would spoil the backward passes of other
+    threads, which have read them.
+    """
     buffers = [
         (module._buffers, name, buffer, buffer.clone())
         for _, module in named_parts(model)
@@ -60,7 +64,9 @@ def undone(model: nn.Module) -> Iterator[None]:
         finally:
             with torch.no_grad():
                 for held, name, buffer, value in buffers:
-                    held[name] = buffer.copy_(value)
+                    if not torch.equal(buffer, value):  # batch norm's writing is not counted in its version
+                        buffer.copy_(value)
+                    held[name] = buffer
 
 
 @contextmanager

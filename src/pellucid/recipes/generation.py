@@ -53,12 +53,16 @@ def gaussians_wgan_gp() -> Recipe:
 
 
 def rings_gan() -> Recipe:
-    """The original GAN on two rings: `pellucid train rings-gan`. Figures not measured yet."""
+    """The original GAN on two rings: `pellucid train rings-gan`, 26 s of a core. It covers 0.77 of the real
+    points after 8 epochs, and 0.48 at the end.
+    """
     return _points("rings-gan", "rings", _PLAIN)
 
 
 def rings_wgan_gp() -> Recipe:
-    """WGAN with gradient penalty on the same: `pellucid train rings-wgan-gp`. Figures not measured yet."""
+    """WGAN with gradient penalty on the same: `pellucid train rings-wgan-gp`, 32 s of a core. It covers 0.69
+    of the real points at the end, and never less than 0.59 on the way.
+    """
     return _points("rings-wgan-gp", "rings", _POINTS_GP)
 
 
@@ -106,14 +110,16 @@ def mnist_wgan() -> Recipe:
 
 
 def mnist_wgan_gp() -> Recipe:
-    """WGAN with gradient penalty: `pellucid train mnist-wgan-gp --data FOLDER`. Meant for 20 minutes on two
-    cores; cost and figures not measured yet.
+    """WGAN with gradient penalty: `pellucid train mnist-wgan-gp --data FOLDER`, 36 minutes of a core.
+
+    Judged by our LeNet-5 (`--task.judge runs/mnist-lenet5`, 84 features) on 10,000 samples, FID falls
+    from 323 after 2 epochs to 53, 34, 26 and, after 10, 22; the classifier sees all ten digits, each 8 to
+    12 % of the time, and is 90 % sure on average.
     """
     task = replace(_WGAN_GP, critic_steps=1, critic_lr=6e-4)
     optim = OptimSettings("adam", lr=3e-4, beta1=0.0, beta2=0.9)
-    return _pictures(
-        "mnist-wgan-gp", "dcgan-plain-32", _MNIST, task, replace(_LONG, batch_size=64, optim=optim)
-    )
+    training = replace(_LONG, epochs=10, batch_size=64, optim=optim)
+    return _pictures("mnist-wgan-gp", "dcgan-plain", _MNIST, task, training)
 
 
 def mnist_ddpm() -> Recipe:

@@ -94,10 +94,15 @@ def mnist_gan() -> Recipe:
 
 
 def mnist_dcgan() -> Recipe:
-    """DCGAN with half the channels on MNIST: `pellucid train mnist-dcgan --data FOLDER`. Meant for 20 minutes
-    on two cores; cost and figures not measured yet.
+    """DCGAN on MNIST: `pellucid train mnist-dcgan --data FOLDER`, 30 minutes of a core.
+
+    Judged by our LeNet-5 (`--task.judge runs/mnist-lenet5`, 84 features) on 10,000 samples, FID falls from
+    822 after 2 epochs to 386, 127, 81, 69 and, after 12, 64; the classifier sees all ten, but ones in 3 %
+    only, and is 87 % sure on average. Twice as quick a critic (1e-4), or one with spectral norm and a hinge
+    loss, is no better after as long; `mnist-wgan-gp` is.
     """
-    return _pictures("mnist-dcgan", "dcgan-32", _MNIST, replace(_PLAIN, critic_lr=5e-5), _LONG)
+    task = replace(_PLAIN, critic_lr=5e-5)
+    return _pictures("mnist-dcgan", "dcgan", _MNIST, task, replace(_LONG, epochs=12))
 
 
 def mnist_wgan() -> Recipe:
@@ -133,7 +138,7 @@ def mnist_ddpm() -> Recipe:
         _MNIST,
         DiffusionSettings(schedule="cosine"),
         Settings(
-            epochs=10,
+            epochs=5,
             batch_size=128,
             ema=0.999,
             clip_norm=1.0,

@@ -82,7 +82,7 @@ def kill_and_resume(path: Path, arguments: list[str], kills: int, longest: float
 def test_twenty_kills_change_no_bit(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     seconds = finish(*EVERYTHING, "--out", "whole")
-    writing = kill_and_resume(tmp_path / "killed", EVERYTHING, kills=20, longest=seconds / 12)
+    writing = kill_and_resume(tmp_path / "killed", EVERYTHING, kills=20, longest=seconds / 18)
     assert_same(tmp_path / "whole", tmp_path / "killed")
     assert writing > 2, "no kill fell into the writing of a checkpoint; the test proves too little"
 

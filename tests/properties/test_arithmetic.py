@@ -255,7 +255,8 @@ def test_interpolation(data: st.DataObject, mode: str, where: list[float]) -> No
         options["align_corners"] = data.draw(st.booleans())
         options["antialias"] = data.draw(st.booleans())
     if data.draw(st.booleans()):
-        options["size"] = data.draw(sides(2, 1, 9))
+        # Of torch 2.14's antialiased pictures one pixel wide all rows repeat the first: no weights give that.
+        options["size"] = data.draw(sides(2, 2 if options.get("antialias") else 1, 9))
     else:
         options["scale_factor"] = data.draw(st.sampled_from([0.5, 1.5, 2.0]))
     found = opened(lambda x: F.interpolate(x, **options), numbers(2, 2, 4, 5), where)

@@ -128,8 +128,8 @@ def mnist_wgan_gp() -> Recipe:
 
 
 def mnist_ddpm() -> Recipe:
-    """A small diffusion network on MNIST: `pellucid train mnist-ddpm --data FOLDER`, 28 minutes of a core with
-    `--hardware.memory-format contiguous`, which is a quarter quicker here than what is chosen by itself.
+    """A small diffusion network on MNIST: `pellucid train mnist-ddpm --data FOLDER`, 28 minutes of a core
+    with `--hardware.memory-format contiguous`, a quarter quicker here than what is chosen by itself.
 
     The mean squared error of the noise is 0.051 on the test digits: 0.114 where there is little noise, 0.014
     where there is much. Most of what is made can be read; some has specks.

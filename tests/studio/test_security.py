@@ -9,8 +9,9 @@ import zlib
 import pytest
 from starlette.testclient import TestClient
 
+from pellucid.studio.app import House
 from pellucid.studio.security import Allowance
-from pellucid.studio.serving import _listening
+from pellucid.studio.serving import serving
 
 HOST = "127.0.0.1:8765"
 TOKEN = "a secret"
@@ -114,8 +115,8 @@ def test_too_much_at_once_is_refused_and_then_allowed_again() -> None:
     assert allowance.take()
 
 
-def test_no_answer_waits_for_its_second_part() -> None:
+def test_no_answer_waits_for_its_second_part(house: House) -> None:
     """asyncio switches Nagle's algorithm off only where the protocol is named; 40 ms a click were lost so."""
-    listening = _listening("127.0.0.1", 0)
+    listening = serving(house).listening
     with listening, socket.create_connection(listening.getsockname()), listening.accept()[0] as accepted:
         assert accepted.proto == socket.IPPROTO_TCP

@@ -141,12 +141,15 @@ def test_explosions() -> None:
     large = tuple(_layer(name, gradient=300.0) for name in "abc")
     (finding,) = diagnose([_recording(10, large), _recording(20, large)])
     assert "300 times as large as the weights" in finding.words
+    of_a_player = tuple(replace(layer, player="critic") for layer in large)
+    assert diagnose([_recording(10, of_a_player), _recording(20, of_a_player)]) == ()
 
 
 def test_norms_and_a_last_sigmoid_say_nothing() -> None:
     norm = _layer("n", kind="BatchNorm2d", gradient=1e-9)
-    last = _layer("s", kind="Sigmoid", gradient=None, saturated=1.0)
-    layers = (_layer("a"), norm, _layer("b"), _layer("c"), last)
+    last = replace(_layer("s", kind="Sigmoid", gradient=None, saturated=1.0), weight_norm=None)
+    shape = replace(_layer("u", kind="Unflatten", gradient=None), weight_norm=None)
+    layers = (_layer("a"), norm, _layer("b"), _layer("c"), last, shape)
     assert diagnose([_recording(10, layers), _recording(20, layers)]) == ()
 
 

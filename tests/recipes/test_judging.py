@@ -37,6 +37,8 @@ def test_the_report_shows_samples_losses_and_the_critic(run):
     for words in ("Generated", "Along training", "Greatest slope", "Norm of the gradient", "critic.real"):
         assert words in page
     assert "FID (pixels 16×16)" in page
+    assert "Why it erred" not in page  # real pictures are no mistakes, whatever the critic says of them
+    assert "What it finds alike" in page
 
 
 def test_every_number_stands_beside_whose_features_it_is_of(run, capsys):

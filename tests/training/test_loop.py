@@ -349,9 +349,8 @@ def test_ema_is_what_is_evaluated_and_kept(model, task, data, tmp_path):
         if isinstance(event, Stepped):
             for name, value in model.named_parameters():
                 # torch copies the weights at the first update, then averages
-                average[name] = (
-                    value.detach().clone() if steps == 0 else 0.9 * average[name] + 0.1 * value.detach()
-                )
+                decay = min(0.9, (1 + steps) / (10 + steps)) if steps else 0
+                average[name] = decay * average[name] + (1 - decay) * value.detach()
             steps += 1
     kept = checkpoints.load(run.checkpoints / "best").weights
     assert all(torch.allclose(kept[name], value, atol=1e-6) for name, value in average.items())

@@ -10,8 +10,8 @@ given rate makes. It does not grow with a layer's size, as the norm alone does. 
 - saturated: 60 % or more of a sigmoid's or tanh's values lie within 2 % of the ends of its range.
 - fading: a layer's activations spread less than 1e-4 as far as the first layer's.
 
-Where a training has several players, such as a GAN's, each one's layers are compared among themselves: their
-gradients are of different losses.
+Where a training has several players, such as a GAN's, each one's layers are compared among themselves, since
+their gradients are of different losses, and none with its weights: a critic's score is on no scale.
 
 A finding has to hold at two recorded steps in a row, none before step 10: blocks that begin at zero on
 purpose have no gradient at first, and a warm-up passes.
@@ -178,7 +178,7 @@ def _exploding(layers: Sequence[LayerStatistics], step: int) -> list[Finding]:
         )
         return [_finding("exploding", growing, worst, step, words, help_)]
     large = {name: ratio for name, ratio in flow.items() if ratio > OVER}
-    if not large:
+    if not large or layers[0].player:
         return []
     worst = max(large, key=lambda name: large[name])
     words = f"the gradient is {_times(large[worst])} as large as the weights at {worst} ({_names(large)})"
@@ -200,9 +200,11 @@ def _dead(layers: Sequence[LayerStatistics], step: int) -> list[Finding]:
 
 
 def _saturated(layers: Sequence[LayerStatistics], step: int) -> list[Finding]:
+    weighted = [place for place, layer in enumerate(layers) if layer.weight_norm is not None]
     flat = {
         layer.name: layer.saturated
-        for layer in list(layers)[:-1]  # a last sigmoid that is sure of itself is what it should be
+        # A sigmoid at the end that is sure of itself is what it should be, and so is a tanh that paints.
+        for layer in layers[: weighted[-1] if weighted else 0]
         if layer.saturated is not None and layer.saturated >= SATURATED
     }
     if not flat:

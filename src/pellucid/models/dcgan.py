@@ -9,16 +9,18 @@ The critic has three forms: with batch norm, as published; plain, for a gradient
 samples, while batch norm makes them depend on one another (Gulrajani et al., arXiv:1704.00028, §4); and with
 spectral norm (Miyato et al., arXiv:1802.05957).
 
-Pictures have a side of 4 to 7, doubled any number of times: 28 = 7 · 2², 32 = 4 · 2³, 64 = 4 · 2⁴.
+The critic halves a picture's side, rounding down, until it is at most 5, and the generator comes back the
+same way: 4, 8, 16, 32, 64, or 3, 7, 14, 28.
 
-b batch · z numbers of a latent code, and the class's · c channels of a picture · w channels before the last
-layer
+b batch · z numbers of a latent code, and the class's · c channels of a picture · s its side · w channels
+before the last layer
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
@@ -29,36 +31,37 @@ from pellucid.types.errors import InputError
 
 LATENT = 100
 _DEVIATION = 0.02
-_LEAST, _MOST = 4, 7  # sides of the first map
+_SMALLEST = 5  # the greatest side of the smallest map
 
 
 class Generator(nn.Module):
-    """(b, z) → (b, c, s, s) in [-1, 1], where s = `base` · 2^`doublings`."""
+    """(b, z) → (b, c, s, s) in [-1, 1], where s is the first of `sides`, the others those of its maps."""
 
-    def __init__(self, *, latent: int, channels: int, base: int, doublings: int, width: int) -> None:
+    def __init__(self, *, latent: int, channels: int, sides: Sequence[int], width: int) -> None:
         super().__init__()
-        maps = width << (doublings - 1)
+        maps = width << (len(sides) - 2)
         self.start = nn.Sequential(
-            nn.ConvTranspose2d(latent, maps, base, bias=False), nn.BatchNorm2d(maps), nn.ReLU(inplace=True)
+            nn.ConvTranspose2d(latent, maps, sides[-1], bias=False),
+            nn.BatchNorm2d(maps),
+            nn.ReLU(inplace=True),
         )
         self.up = nn.Sequential()
-        while maps > width:
+        for side, doubled in pairwise(reversed(sides[1:])):
             self.up.extend(
-                [
-                    nn.ConvTranspose2d(maps, maps // 2, 4, stride=2, padding=1, bias=False),
-                    nn.BatchNorm2d(maps // 2),
-                    nn.ReLU(inplace=True),
-                ]
+                [_doubling(maps, maps // 2, side, doubled), nn.BatchNorm2d(maps // 2), nn.ReLU(inplace=True)]
             )
             maps //= 2
-        self.picture = nn.Sequential(
-            nn.ConvTranspose2d(width, channels, 4, stride=2, padding=1, bias=False), nn.Tanh()
-        )
+        self.picture = nn.Sequential(_doubling(width, channels, sides[1], sides[0]), nn.Tanh())
 
     def forward(self, codes: Tensor) -> Tensor:
         maps = self.up(self.start(codes[:, :, None, None]))
         pictures: Tensor = self.picture(maps)
         return pictures
+
+
+def _doubling(inputs: int, outputs: int, side: int, doubled: int) -> nn.ConvTranspose2d:
+    odd = doubled - 2 * side
+    return nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, output_padding=odd, bias=False)
 
 
 def batch_normalised(inputs: int, outputs: int) -> list[nn.Module]:
@@ -82,17 +85,18 @@ Halving = Callable[[int, int], list[nn.Module]]
 class Critic(nn.Module):
     """(b, c, s, s) → (b, 1)."""
 
-    def __init__(self, *, channels: int, base: int, doublings: int, width: int, halving: Halving) -> None:
+    def __init__(self, *, channels: int, sides: Sequence[int], width: int, halving: Halving) -> None:
         super().__init__()
         first = spectral if halving is spectral else plain
         self.down = nn.Sequential(*first(channels, width), nn.LeakyReLU(SLOPE, inplace=True))
         if halving is batch_normalised:  # whose convolutions have no biases
             self.down[0] = nn.Conv2d(channels, width, 4, stride=2, padding=1, bias=False)
-        for place in range(doublings - 1):
+        for place in range(len(sides) - 2):
             self.down.extend(
                 [*halving(width << place, 2 * width << place), nn.LeakyReLU(SLOPE, inplace=True)]
             )
-        last = nn.Conv2d(width << (doublings - 1), 1, base, bias=halving is not batch_normalised)
+        maps = width << (len(sides) - 2)
+        last = nn.Conv2d(maps, 1, sides[-1], bias=halving is not batch_normalised)
         self.score = nn.Sequential(spectral_norm(last) if halving is spectral else last, nn.Flatten())
 
     def forward(self, x: Tensor) -> Tensor:
@@ -102,19 +106,18 @@ class Critic(nn.Module):
 
 def _build(*, inputs: tuple[int, ...], outputs: int, halving: Halving, width: int = 64) -> Gan:
     channels, height, side = picture_shape(inputs)
-    base, doublings = side, 0
-    while base > _MOST and base % 2 == 0:
-        base, doublings = base // 2, doublings + 1
-    if height != side or not doublings or not _LEAST <= base <= _MOST:
+    if height != side or side <= _SMALLEST:
         raise InputError(
-            f"dcgan takes squares with a side of 4, 5, 6 or 7 doubled, such as 28, 32 and 64 pixels; "
-            f"these are {height} × {side}: bring them there with --data.size"
+            f"dcgan takes squares with a side of at least {_SMALLEST + 1} pixels; these are "
+            f"{height} × {side}: bring them there with --data.size"
         )
+    sides = [side]
+    while sides[-1] > _SMALLEST:
+        sides.append(sides[-1] // 2)
     classes = conditions(outputs)
-    sizes = {"base": base, "doublings": doublings, "width": width}
     return Gan(
-        generator=Generator(latent=LATENT + classes, channels=channels, **sizes),
-        critic=Critic(channels=channels + classes, halving=halving, **sizes),
+        generator=Generator(latent=LATENT + classes, channels=channels, sides=sides, width=width),
+        critic=Critic(channels=channels + classes, halving=halving, sides=sides, width=width),
         latent=LATENT,
         classes=classes,
         deviation=_DEVIATION,

@@ -31,6 +31,7 @@ from pellucid.reports.report import write_report
 from pellucid.runs import checkpoint as checkpoints
 from pellucid.runs.folder import RunFolder
 from pellucid.runs.insight import write_insight
+from pellucid.tasks.classification import Classification
 from pellucid.tasks.task import Task
 from pellucid.training.evaluation import evaluate
 from pellucid.training.events import Evaluated, Event, Finished, Noted, Started
@@ -176,18 +177,19 @@ def evaluate_on(
 
 def keep_evaluation(run: RunFolder, model: nn.Module, task: Task, data: Data, evaluation: Evaluation) -> None:
     """Write an evaluation of `model` into the run, with the pictures that the task asks for and its exhibits,
-    and of a classifier what is seen inside it.
+    and where the pictures have a class each, what is seen inside the network.
 
     They are run one by one: a whole batch of label maps may be more than the memory holds.
     """
-    pictures, exhibits = {}, {}
-    for index in task.telling(evaluation):
+    pictures, exhibits, told = {}, {}, list(task.telling(evaluation))
+    for index in told:
         stored, exhibits[index] = exhibit(model, task, data, evaluation.split, index)
         if stored.dtype == np.uint8:
             pictures[index] = stored
     run.write_evaluation(replace(evaluation, exhibits=exhibits), pictures)
     if has_insight(data.info):
-        write_insight(run, look_into(model, data, evaluation, list(task.telling(evaluation))))
+        wrong = told if isinstance(task, Classification) else []  # others have no wrong answers
+        write_insight(run, look_into(model, data, evaluation, wrong))
 
 
 def exhibit(

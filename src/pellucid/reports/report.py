@@ -101,8 +101,7 @@ def _caveats(run: RunFolder, evaluations: Sequence[Mapping[str, Any]]) -> str:
 def _key_numbers(
     run: RunFolder, description: Mapping[str, Any], task: Task, kept: tuple[Evaluation, Any] | None
 ) -> KeyNumbers:
-    finished = run.log.read("finished")
-    steps = run.log.read("step")
+    finished, last = run.log.read("finished"), run.log.read("evaluation")[-1]
     numbers = []
     if kept is not None and task.primary[0] in kept[0].metrics:
         value = kept[0].metrics[task.primary[0]]
@@ -110,7 +109,7 @@ def _key_numbers(
             KeyNumber(f"{value:.4f}", f"{task.primary[0]} on test", f"best weights, step {kept[0].step:,}")
         )
     if finished:
-        seconds, epochs = finished[-1]["seconds"], run.log.read("evaluation")[-1]["epoch"]
+        seconds, epochs = finished[-1]["seconds"], last["epoch"]
         numbers.append(
             KeyNumber(
                 f"{seconds / 60:.1f} min" if seconds > 90 else f"{seconds:.0f} s",
@@ -118,7 +117,7 @@ def _key_numbers(
                 "1 epoch" if epochs == 1 else f"{epochs:g} epochs",
             )
         )
-    taken, noun = counted(steps[-1]["step"] if steps else 0, "step").split()
+    taken, noun = counted(last["step"], "step").split()
     numbers.append(KeyNumber(taken, noun, f"batches of {description['recipe']['training']['batch_size']}"))
     numbers.append(
         KeyNumber(f"{description['parameters']:,}", "weights", description["recipe"]["model"]["name"])

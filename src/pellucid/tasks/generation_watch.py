@@ -16,7 +16,7 @@ import numpy as np
 
 from pellucid.types.recording import Recording
 
-FROM_STEP, PROBES = 300, 16
+FROM_STEP, PROBES = 600, 16
 COLLAPSED, VANISHED = 0.25, 1e-6
 NEAREST = 3  # the column of the task's `probe`
 

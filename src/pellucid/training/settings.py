@@ -97,7 +97,9 @@ class Settings:
     clip_norm: float = 0.0
     """Scale gradients down to this norm where they exceed it; 0: never."""
     ema: float = 0.0
-    """Decay of the moving average of the weights, which is then evaluated and saved as best; 0: none."""
+    """Decay of the moving average of the weights, which is then evaluated and saved as best; 0: none. It is
+    less in the first steps.
+    """
     dropout: float | None = None
     """Probability for every dropout layer of the network; None: as the network has it."""
     early_stopping: int = 0

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_model_state_dict,
@@ -108,7 +108,17 @@ class State:
 
 
 def average_of(model: nn.Module, decay: float) -> AveragedModel | None:
-    """An exponential moving average of the weights and buffers, torch's own; None for decay 0."""
+    """An exponential moving average of the weights and buffers, torch's own; None for decay 0.
+
+    At update n its decay is (1 + n) / (10 + n) where that is less, as TensorFlow's
+    `ExponentialMovingAverage(num_updates=n)` has it: otherwise a thousand steps with 0.999 would still be a
+    third of what came first.
+    """
     if not decay:
         return None
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
+
+    def average(kept: list[Tensor], current: list[Tensor], updates: Tensor) -> None:
+        n = int(updates)
+        get_ema_multi_avg_fn(min(decay, (1 + n) / (10 + n)))(kept, current, n)  # type: ignore[no-untyped-call]
+
+    return AveragedModel(model, multi_avg_fn=average, use_buffers=True)  # type: ignore[no-untyped-call]

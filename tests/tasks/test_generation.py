@@ -237,11 +237,11 @@ def recording(step: int, nearest: list[int], gradient: float = 0.1) -> Recording
 
 
 def test_collapse_and_vanished_gradients_are_named():
-    assert generator_troubles(recording(500, list(range(32)))) == {}
-    assert "nearest to only 1 of 32" in generator_troubles(recording(500, [4] * 32))["collapse"]
-    assert "vanished" in generator_troubles(recording(500, list(range(32)), gradient=1e-7))
-    assert generator_troubles(recording(100, [4] * 32)) == {}
-    assert generator_troubles(recording(500, [4] * 8)) == {}  # too few to tell
+    assert generator_troubles(recording(1000, list(range(32)))) == {}
+    assert "nearest to only 1 of 32" in generator_troubles(recording(1000, [4] * 32))["collapse"]
+    assert "vanished" in generator_troubles(recording(1000, list(range(32)), gradient=1e-7))
+    assert generator_troubles(recording(500, [4] * 32)) == {}
+    assert generator_troubles(recording(1000, [4] * 8)) == {}  # too few to tell
 
 
 def test_a_collapsed_generator_is_noted_in_a_run_once(points, monkeypatch):

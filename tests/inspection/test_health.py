@@ -18,7 +18,7 @@ from pellucid.models.naming import build_model
 from pellucid.tasks.classification import ClassificationSettings
 from pellucid.training.events import Noted, Recorded
 from pellucid.training.loop import fit
-from pellucid.training.settings import HardwareSettings, OptimSettings, Settings
+from pellucid.training.settings import HardwareSettings, OptimSettings, ScheduleSettings, Settings
 from pellucid.types.recording import LayerStatistics, Recording
 
 SETTINGS = Settings(epochs=2, batch_size=64, hardware=HardwareSettings(device="cpu", threads=1))
@@ -62,6 +62,13 @@ def test_sigmoids_let_the_gradient_vanish() -> None:
     assert "layers of sigmoid follow it" in finding.words + finding.advice
     assert "the last layer" in finding.words
     assert sum("vanishes" in note for note in notes) == 1, "once, while it trains"
+
+
+def test_nothing_is_told_while_the_rate_warms_up() -> None:
+    warming = replace(SETTINGS, schedule=ScheduleSettings("constant", warmup=2.0))
+    recordings, notes = trained(perceptron(nn.Sigmoid, 10), warming)
+    assert only(diagnose(recordings), "vanishing").since < recordings[-1].step
+    assert notes == []
 
 
 def test_too_high_a_rate_kills_rectifiers() -> None:

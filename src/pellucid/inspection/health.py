@@ -14,7 +14,7 @@ Where a training has several players, such as a GAN's, each one's layers are com
 their gradients are of different losses, and none with its weights: a critic's score is on no scale.
 
 A finding has to hold at two recorded steps in a row, none before step 10: blocks that begin at zero on
-purpose have no gradient at first, and a warm-up passes.
+purpose have no gradient at first. While it trains, nothing is told before the end of the warm-up.
 """
 
 from __future__ import annotations

@@ -142,7 +142,9 @@ def _of_run(path: Path) -> OpenedNetwork:
     if len(info.shape) != 3:
         raise InputError(f"{path} was trained on a table, not on pictures")
     model, step = restore(opened.folder, opened.recipe, info, ALONE)
-    if not info.label_maps:  # networks that map every pixel take pictures of any size
+    if opened.recipe.task.any_size:
+        info = replace(info, preprocessing=replace(info.preprocessing, size=None))
+    elif not info.label_maps:  # networks that map every pixel take pictures of any size
         size = info.preprocessing.size or (info.shape[1], info.shape[2])
         info = replace(info, preprocessing=replace(info.preprocessing, size=size))
     task, notes = opened.recipe.task.build(info), (f"weights of step {step:,}",)

@@ -98,15 +98,19 @@ def mnist_cvae() -> Recipe:
 
 
 def shapes_vae() -> Recipe:
-    """A convolutional variational autoencoder on the generated shapes of 32 × 32 pixels, not measured yet:
-    `pellucid train shapes-vae`.
+    """A convolutional variational autoencoder on the generated shapes of 32 × 32 pixels, in colour:
+    `pellucid train shapes-vae`, 4 minutes of a core.
+
+    PSNR 19.9 dB, SSIM 0.55, KL 66 nats a picture: shapes come back as spots in the right places and colours.
+    Pixels are Gaussian (squared error, β 0.1, a deviation of 0.22); with binary cross-entropy, which suits
+    black and white, PSNR was 17.6 and half of the code next to nothing.
     """
     return Recipe(
         "shapes-vae",
         model=ModelSettings("vae-conv", mean=(0.0,) * 3, std=(1.0,) * 3),
         data=DataSettings(name="shapes", size=32),
-        task=AutoencodingSettings(code=32),
-        training=_training(15),
+        task=AutoencodingSettings(code=32, loss="mse", beta=0.1),
+        training=_training(40),
     )
 
 

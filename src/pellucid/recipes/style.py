@@ -14,7 +14,8 @@ def style_feedforward() -> Recipe:
     pictures: `pellucid train style-feedforward --data photos/ --task.style painting.jpg`.
 
     VGG-16 judges, whose weights are fetched. The paper trains on 80,000 pictures of 256², two epochs of four
-    at a time, hours on a GPU of then. What it comes to here has not been measured.
+    at a time, hours on a GPU of then. With SqueezeNet for a judge, 960 steps on pictures of 128² take 12
+    minutes of a core, and the strokes and colours of the style are there; VGG-16's have not been measured.
     """
     return Recipe(
         "style-feedforward",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -45,6 +45,8 @@ _COLOURS = ("red", "green", "blue")
 @dataclass(frozen=True)
 class StylisationSettings(TaskSettings):
     """In whose style, and who judges."""
+
+    any_size: ClassVar[bool] = True
 
     style: Path | None = None
     """The picture in whose style."""

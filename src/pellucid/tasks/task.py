@@ -112,11 +112,13 @@ class TaskSettings(ABC):
     """What a user can set about a task; the fields of a concrete one are options of the command line.
 
     `asks_for_maps` says whether it takes networks that give numbers for every pixel, not for the picture;
-    `asks_for_codes`, whether they are autoencoders, whose `outputs` is the length of their code.
+    `asks_for_codes`, whether they are autoencoders, whose `outputs` is the length of their code; `any_size`,
+    whether a trained network is shown pictures as they are, whatever the size it was trained at.
     """
 
     asks_for_maps: ClassVar[bool] = False
     asks_for_codes: ClassVar[bool] = False
+    any_size: ClassVar[bool] = False
 
     @abstractmethod
     def outputs(self, info: DataInfo) -> int:

@@ -81,8 +81,10 @@ class Recorder:
 
     def troubles(self, recording: Recording) -> list[str]:
         """What is found to be wrong at two recorded steps in a row, for the first time, with what usually
-        helps.
+        helps; nothing while the learning rate warms up.
         """
+        if recording.epoch < self._session.settings.schedule.warmup:
+            return []
         told = [f"from step {found.step:,}: {found}" for found in self._watch.new(recording)]
         found = {
             (objective.name, trouble): words

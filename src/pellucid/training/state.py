@@ -24,6 +24,7 @@ from pellucid.runs.checkpoint import Checkpoint
 from pellucid.training.schedule import Patience
 from pellucid.types.errors import InputError
 
+Tensors = tuple[Tensor, ...] | list[Tensor]
 _WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 
 
@@ -117,8 +118,8 @@ def average_of(model: nn.Module, decay: float) -> AveragedModel | None:
     if not decay:
         return None
 
-    def average(kept: list[Tensor], current: list[Tensor], updates: Tensor) -> None:
+    def average(kept: Tensors, current: Tensors, updates: Tensor | int) -> None:
         n = int(updates)
         get_ema_multi_avg_fn(min(decay, (1 + n) / (10 + n)))(kept, current, n)  # type: ignore[no-untyped-call]
 
-    return AveragedModel(model, multi_avg_fn=average, use_buffers=True)  # type: ignore[no-untyped-call]
+    return AveragedModel(model, multi_avg_fn=average, use_buffers=True)

@@ -65,8 +65,8 @@ def carried(found: Sequence[Carried], content: Pixels, style: Pixels, caption: s
 
 def repainted(pairs: Sequence[tuple[Pixels, Pixels]]) -> Figure:
     """Pictures, and below each what a network painted of it."""
-    upper = [_panel(picture, "Picture" if not at else "") for at, (picture, _) in enumerate(pairs)]
-    lower = [_panel(painted, "Painted" if not at else "") for at, (_, painted) in enumerate(pairs)]
+    upper = [_panel(picture, "Picture") for picture, _ in pairs]
+    lower = [_panel(painted, "Painted") for _, painted in pairs]
     return Figure((*upper, *lower), columns=len(pairs))
 
 

@@ -42,6 +42,8 @@ def test_kid_is_torch_fidelitys():
     theirs = mmd2(kernel(one, one), kernel(one, other), kernel(other, other))
     assert kernel_distance(ONE[:150], OTHER) == pytest.approx(theirs, rel=1e-9)
     mean, deviation = kernel_distance_of_subsets(ONE, OTHER, size=100, subsets=40)
+    _, of_all = kernel_distance_of_subsets(ONE, OTHER, size=len(ONE) + 1, subsets=40)
+    assert of_all > 1e-6  # of halves, not of the same samples forty times
     assert mean == pytest.approx(theirs, abs=4 * deviation)
     assert kernel_distance_of_subsets(ONE, OTHER, size=100, subsets=3) == kernel_distance_of_subsets(
         ONE, OTHER, size=100, subsets=3

@@ -10,7 +10,10 @@ from pellucid.data.settings import DataSettings
 from pellucid.recipes.experiment import run_recipe
 from pellucid.recipes.recipe import ModelSettings, Recipe
 from pellucid.tasks.generation import GenerationSettings
+from pellucid.tasks.judges import of_run
 from pellucid.training.settings import HardwareSettings, RecorderSettings, Settings
+from pellucid.types.data_info import Preprocessing
+from pellucid.types.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +51,18 @@ def test_every_number_stands_beside_whose_features_it_is_of(run, capsys):
     assert {"FID", "KID", "precision", "coverage", "Inception"} <= set(said.split())
     assert "not to be trusted" in noted
     assert "seen as: class 0" in said
+
+
+def test_what_cannot_judge_is_told_in_a_line(run, capsys):
+    assert cli.main(["judge", str(run), "--by", str(run)]) == 2
+    assert "gives pictures no class of several" in capsys.readouterr().err
+    assert cli.main(["judge", str(run), "--by", "lenet5", "--split", "night"]) == 2
+    assert "has no split 'night'; it has train, test" in capsys.readouterr().err
+
+
+def test_the_features_of_a_run_that_is_no_classifier_are_refused(run):
+    with pytest.raises(InputError, match="no run of a classifier"):
+        of_run(run, Preprocessing((0.5,), (0.5,), channels="L"))
 
 
 def test_numbers_for_machines_name_the_features_and_the_samples_too(run, capsys):

@@ -34,6 +34,7 @@ DEAD, SATURATED, FADING = 0.6, 0.6, 1e-4
 FROM_STEP, IN_A_ROW = 10, 2
 _TWO_ENDED = ("Sigmoid", "Hardsigmoid", "Tanh", "Softsign")
 _NORMS = ("Norm", "Norm1d", "Norm2d", "Norm3d")
+_SHAPES = ("Flatten", "Unflatten", "Identity")  # change no value
 _NAMED = 4  # layers named in a sentence
 
 
@@ -200,12 +201,12 @@ def _dead(layers: Sequence[LayerStatistics], step: int) -> list[Finding]:
 
 
 def _saturated(layers: Sequence[LayerStatistics], step: int) -> list[Finding]:
-    weighted = [place for place, layer in enumerate(layers) if layer.weight_norm is not None]
+    # A sigmoid at the end that is sure of itself is what it should be, and so is a tanh that paints.
+    shaped = next((layer for layer in reversed(layers) if layer.kind not in _SHAPES), None)
     flat = {
         layer.name: layer.saturated
-        # A sigmoid at the end that is sure of itself is what it should be, and so is a tanh that paints.
-        for layer in layers[: weighted[-1] if weighted else 0]
-        if layer.saturated is not None and layer.saturated >= SATURATED
+        for layer in layers
+        if layer.saturated is not None and layer.saturated >= SATURATED and layer is not shaped
     }
     if not flat:
         return []

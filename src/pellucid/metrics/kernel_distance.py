@@ -27,9 +27,12 @@ def kernel_distance(one: Tensor, other: Tensor) -> float:
 def kernel_distance_of_subsets(
     one: Tensor, other: Tensor, *, size: int = 1000, subsets: int = 100, seed: int = 0
 ) -> tuple[float, float]:
-    """Its mean and standard deviation over random subsets of at most `size` samples of each."""
+    """Its mean and standard deviation over random subsets of `size` samples of each; of half of the samples
+    where there are no more than that, since all subsets would be one.
+    """
     generator = torch.Generator().manual_seed(seed_of(seed))
-    size = min(size, len(one), len(other))
+    least = min(len(one), len(other))
+    size = size if size < least else max(least // 2, 2)
     found = torch.tensor(
         [
             kernel_distance(*(x[torch.randperm(len(x), generator=generator)[:size]] for x in (one, other)))

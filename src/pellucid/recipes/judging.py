@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from pellucid.data.loading import normalise
 from pellucid.data.opening import open_data
+from pellucid.data.subset import spread
 from pellucid.inspection.features import last_features
 from pellucid.inspection.modes import evaluation_mode
 from pellucid.metrics.frechet import frechet_distance
@@ -21,6 +22,7 @@ from pellucid.metrics.kernel_distance import kernel_distance_of_subsets
 from pellucid.metrics.support import support
 from pellucid.recipes.experiment import open_run, restore
 from pellucid.recipes.opened import OpenedNetwork
+from pellucid.tasks.classification import Classification
 from pellucid.tasks.diffusion import Diffusion
 from pellucid.tasks.generation import Generation
 from pellucid.tasks.judges import as_expected, by_network, pixels
@@ -49,21 +51,26 @@ class Judgement:
 
 
 def judge_run(path: Path, by: OpenedNetwork, *, samples: int = 2000, split: str = "test") -> Judgement:
-    """Judge as many samples of the run's generator as real ones of a split, at most `samples`. Raises
-    `InputError` where the run makes no pictures.
+    """Judge as many samples of the run's generator as real ones of a split, at most `samples`, which are
+    spread evenly over it. Raises `InputError` where the run makes no pictures, the data have no such split,
+    or `by` is no classifier.
     """
+    if not isinstance(by.task, Classification) or by.task.multilabel or len(by.info.classes) == 1:
+        raise InputError(
+            f"{by.name} gives pictures no class of several, which judging takes: name a classifier"
+        )
     opened = open_run(path)
     task = opened.recipe.task.build(opened.info)
     if not isinstance(task, (Generation, Diffusion)) or len(opened.info.shape) != 3:
         raise InputError(f"{path} makes no pictures, which could be judged")
     model, _ = restore(opened.folder, opened.recipe, opened.info, ALONE)
-    source = open_data(opened.recipe.data).splits[split]
+    source = spread(open_data(opened.recipe.data), split, samples)
     expected, stored = by.preprocessing, opened.info.preprocessing
     layer = last_features(by.model, torch.zeros(1, *by.shape))
     judge = by_network(by.model, layer, f"{by.name}, layer {layer}", expected, stored)
     real, made, said = list[Tensor](), list[Tensor](), list[Tensor]()
     with evaluation_mode(model), evaluation_mode(by.model), torch.inference_mode():
-        for indices in torch.split(torch.arange(min(samples, len(source))), _AT_ONCE):
+        for indices in torch.split(torch.arange(len(source)), _AT_ONCE):
             batch = normalise(source.fetch(indices), stored)
             fake = _made(task, model, batch)
             real.append(judge.features(batch.inputs))

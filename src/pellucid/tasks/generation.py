@@ -209,14 +209,16 @@ class Generation:
         return batch.targets if self.settings.conditional else None
 
     def forward(self, model: nn.Module, batch: Batch) -> Generated:
-        """What both players make of the batch; codes and classes are functions of the indices."""
+        """What both players make of the batch; codes are functions of the indices, and both kinds are told
+        the real samples' classes, or where those are not known, classes by the index.
+        """
         gan, indices = _players(model), batch.indices
         codes = normal(keys(_CODES, indices), gan.latent).to(batch.inputs.device)
-        labels = indices % gan.classes if gan.classes else None
+        labels = None
+        if gan.classes:
+            labels = batch.targets if _are_classes(batch) else indices % gan.classes
         samples = gan.generate(codes, labels).float()
-        told = None
-        if labels is not None:
-            told = torch.cat([batch.targets if _are_classes(batch) else labels, labels])
+        told = None if labels is None else torch.cat([labels, labels])
         scores = gan.score(torch.cat([batch.inputs.float(), samples]), told)  # of both in one call
 
         def score(others: Tensor, classes: Tensor | None) -> Tensor:

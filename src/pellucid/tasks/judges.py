@@ -90,7 +90,7 @@ def of_run(path: Path, stored: Preprocessing) -> Judge:
     run = RunFolder.open(path)
     said = run.describe()
     data = said["data"]
-    if not data["classes"] or len(data["shape"]) != 3:
+    if said["recipe"]["task"]["kind"] != "classification" or len(data["shape"]) != 3:
         raise InputError(f"{path} is no run of a classifier of pictures, whose features could judge samples")
     shape, name = tuple(data["shape"]), said["recipe"]["model"]["name"]
     model = build_model(source_of(name, path), inputs=shape, outputs=len(data["classes"]))

@@ -98,6 +98,7 @@ class Session:
             self.state.restore(found)
         self._batches = self.feed.training(self.state.position.step, self.total_steps)
         self._batch: Batch | None = None
+        self._turn: Player | None = None
 
     def _find_checkpoint(self) -> Checkpoint | None:
         """What to resume from: read by the first process, sent to all."""
@@ -184,7 +185,7 @@ class Session:
 
     def take_step(self, *, asked: bool, due: bool, only: str = "") -> Step:
         """One step of each player whose turn it is, or of the one called `only`, whose ever it is. Raises
-        `NonFiniteError` before weights are touched.
+        `NonFiniteError` before the weights of the one whose turn it is are touched.
         """
         began = time.monotonic()
         step, settings = self.state.position.step, self.settings
@@ -198,6 +199,7 @@ class Session:
         for player in self._players:
             name, every = player.objective.name, player.objective.every
             if name == only if only else step % every == 0:
+                self._turn = player
                 taken[player.objective.name] = player.step(self._batch, self.batch_size, lr)
         if self.state.average is not None:
             self.state.average.update_parameters(self.state.model)
@@ -236,11 +238,10 @@ class Session:
 
     def diagnose(self) -> str:
         """Which layer made the last batch's loss or gradient NaN or infinite, and in which process."""
-        batch, found = self._batch, ""
-        for player in self._players:
-            if batch is not None and not found:
-                self._seed()
-                found = player.first_nonfinite(batch) or ""
+        found = ""
+        if self._batch is not None and self._turn is not None:
+            self._seed()
+            found = self._turn.first_nonfinite(self._batch) or ""
         by_rank = self.processes.gather(found)
         told = [f"process {rank}: {what}" for rank, what in enumerate(by_rank) if what]
         if not told:

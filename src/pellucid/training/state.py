@@ -25,6 +25,7 @@ from pellucid.training.schedule import Patience
 from pellucid.types.errors import InputError
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
+_SINGULAR = ("._u", "._v")  # buffers of torch's spectral norm
 _WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 
 
@@ -122,4 +123,17 @@ def average_of(model: nn.Module, decay: float) -> AveragedModel | None:
         n = int(updates)
         get_ema_multi_avg_fn(min(decay, (1 + n) / (10 + n)))(kept, current, n)  # type: ignore[no-untyped-call]
 
-    return AveragedModel(model, multi_avg_fn=average, use_buffers=True)
+    return _Average(model, multi_avg_fn=average, use_buffers=True)
+
+
+class _Average(AveragedModel):
+    """Of spectral norm's singular vectors the last are kept: an average of unit vectors is none, and with it
+    weights would be divided by less than their greatest singular value.
+    """
+
+    def update_parameters(self, model: nn.Module) -> None:
+        super().update_parameters(model)
+        current = dict(model.named_buffers())
+        for name, kept in self.module.named_buffers():
+            if name.endswith(_SINGULAR):
+                kept.copy_(current[name])

@@ -111,7 +111,12 @@ def test_pictures_are_small() -> None:
 def commands() -> Iterator[tuple[str, list[str]]]:
     """Every call of pellucid in a block of shell, and in the running text: where it stands, and its words."""
     for page in PAGES:
-        lines = [line for block in blocks(page) if block.language == "sh" for line in block.text.splitlines()]
+        lines = [
+            line
+            for block in blocks(page)
+            if block.language == "sh"
+            for line in block.text.replace("\\\n", " ").splitlines()
+        ]
         lines += [
             line[2:]
             for block in blocks(page)

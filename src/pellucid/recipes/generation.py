@@ -156,11 +156,15 @@ def mnist_ddpm() -> Recipe:
 
 
 def shapes_dcgan() -> Recipe:
-    """DCGAN on the generated shapes, 64 × 64 in colour: `pellucid train shapes-dcgan`. Cost and figures not
-    measured yet; for an accelerator.
+    """DCGAN on the generated shapes, 64 × 64 in colour: `pellucid train shapes-dcgan`, 10 minutes of a core.
+
+    The critic has spectral norm and a hinge loss: with batch norm, to which the contrast of a whole batch is
+    nothing, the generator stayed at an even grey here. FID of 16 × 16 pixels falls from 81 after 2 epochs to
+    56, 21, 8, 6 and 5.7; there are grounds with bright spots of one colour each, hardly shapes yet.
     """
-    training = replace(_LONG, epochs=30, batch_size=64)
-    return _pictures("shapes-dcgan", "dcgan-32", DataSettings(name="shapes"), _PLAIN, training)
+    task = replace(_PLAIN, loss="hinge", critic_lr=4e-4)
+    training = replace(_LONG, epochs=12, batch_size=64)
+    return _pictures("shapes-dcgan", "dcgan-spectral-32", DataSettings(name="shapes"), task, training)
 
 
 RECIPES = {

@@ -31,6 +31,15 @@ def test_dcgan_has_the_published_number_of_parameters():
     assert (count(model.generator), count(model.critic)) == (3_576_704, 2_765_568)
 
 
+def test_a_critic_with_spectral_norm_begins_with_slopes_of_one():
+    """Its weights are drawn anew after the norm was put on; the singular value has to be that of the new."""
+    model = build("dcgan-spectral-32", shape=(1, 28, 28)).eval()
+    for layer in model.critic.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            matrix = layer.weight.flatten(1)
+            assert float(torch.linalg.matrix_norm(matrix.detach(), 2)) == pytest.approx(1, abs=0.1)
+
+
 @pytest.mark.parametrize("side", [6, 7, 11, 28, 30, 63])
 def test_dcgan_makes_pictures_of_any_side(side):
     model = build("dcgan-32", shape=(2, side, side)).eval()

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from pellucid.models.shapes import picture_shape
 
 SLOPE = 0.2  # of the leaky rectifiers
+_ITERATIONS = 15  # of spectral norm, as many as torch takes itself, to find a new weight's singular value
 
 
 class Gan(nn.Module):
@@ -76,8 +77,13 @@ class Gan(nn.Module):
 @torch.no_grad()
 def _begin(module: nn.Module, deviation: float) -> None:
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
-        weight = getattr(module, "parametrizations", None)
-        (module.weight if weight is None else weight.weight.original).normal_(0, deviation)
+        parametrized = getattr(module, "parametrizations", None)
+        if parametrized is None:
+            module.weight.normal_(0, deviation)
+        else:
+            parametrized.weight.original.normal_(0, deviation)
+            for _ in range(_ITERATIONS):  # in training mode, as a network begins
+                parametrized.weight()
         if module.bias is not None:
             module.bias.zero_()
     elif isinstance(module, nn.BatchNorm2d):

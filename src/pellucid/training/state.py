@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
@@ -16,6 +17,7 @@ from torch.distributed.checkpoint.state_dict import (
     set_model_state_dict,
     set_optimizer_state_dict,
 )
+from torch.nn.utils.parametrize import ParametrizationList
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -25,7 +27,6 @@ from pellucid.training.schedule import Patience
 from pellucid.types.errors import InputError
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
-_SINGULAR = ("._u", "._v")  # buffers of torch's spectral norm
 _WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 
 
@@ -127,13 +128,15 @@ def average_of(model: nn.Module, decay: float) -> AveragedModel | None:
 
 
 class _Average(AveragedModel):
-    """Of spectral norm's singular vectors the last are kept: an average of unit vectors is none, and with it
-    weights would be divided by less than their greatest singular value.
+    """Spectral norm divides by a singular value that two unit vectors find. Their averages are none, so they
+    follow the averaged weights by an iteration of their own after each update.
     """
 
+    @torch.no_grad()
     def update_parameters(self, model: nn.Module) -> None:
         super().update_parameters(model)
-        current = dict(model.named_buffers())
-        for name, kept in self.module.named_buffers():
-            if name.endswith(_SINGULAR):
-                kept.copy_(current[name])
+        for module in self.module.modules():
+            if isinstance(module, ParametrizationList):
+                was = module.training
+                module.train()()
+                module.train(was)

@@ -7,12 +7,6 @@ import pytest
 # Each worker of pytest-xdist has a core; threads that wait for one another's core make it five times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: while one waits for a process that it began, the others work."""
-    return (os.cpu_count() or 1) + 1
-
-
 LONGEST = ("/faults/test_resume", "/studio/", "/browser/", "/faults/", "/training/test_processes")
 
 

@@ -202,11 +202,11 @@ def _dead(layers: Sequence[LayerStatistics], step: int) -> list[Finding]:
 
 def _saturated(layers: Sequence[LayerStatistics], step: int) -> list[Finding]:
     # A sigmoid at the end that is sure of itself is what it should be, and so is a tanh that paints.
-    shaped = next((layer for layer in reversed(layers) if layer.kind not in _SHAPES), None)
+    last = next((layer for layer in reversed(layers) if layer.kind not in _SHAPES), None)
     flat = {
         layer.name: layer.saturated
         for layer in layers
-        if layer.saturated is not None and layer.saturated >= SATURATED and layer is not shaped
+        if layer.saturated is not None and layer.saturated >= SATURATED and layer is not last
     }
     if not flat:
         return []

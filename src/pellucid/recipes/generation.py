@@ -54,14 +54,14 @@ def gaussians_wgan_gp() -> Recipe:
 
 def rings_gan() -> Recipe:
     """The original GAN on two rings: `pellucid train rings-gan`, 26 s of a core. It covers 0.77 of the real
-    points after 8 epochs, and 0.48 at the end.
+    points after 8 epochs, and 0.44 at the end.
     """
     return _points("rings-gan", "rings", _PLAIN)
 
 
 def rings_wgan_gp() -> Recipe:
-    """WGAN with gradient penalty on the same: `pellucid train rings-wgan-gp`, 32 s of a core. It covers 0.69
-    of the real points at the end, and never less than 0.59 on the way.
+    """WGAN with gradient penalty on the same: `pellucid train rings-wgan-gp`, 32 s of a core. It covers 0.68
+    of the real points at the end, and never less than 0.53 on the way.
     """
     return _points("rings-wgan-gp", "rings", _POINTS_GP)
 
@@ -122,7 +122,7 @@ def mnist_wgan_gp() -> Recipe:
     """WGAN with gradient penalty: `pellucid train mnist-wgan-gp --data FOLDER`, 21 minutes of a core.
 
     Judged by our LeNet-5 (`--task.judge runs/mnist-lenet5`, 84 features) on 10,000 samples, FID falls from
-    157 after an epoch to 70, 43, 25, 18, 14, 12, 9, 7 and 6; the classifier sees all ten digits, each 8 to
+    157 after an epoch to 70, 43, 25, 18, 14, 12, 9, 7 and 6; the classifier sees all ten digits, each 9 to
     12 % of the time, and is 93 % sure on average. Here the critic steps once for each of the generator's.
     """
     task = replace(_WGAN_GP, critic_steps=1, critic_lr=6e-4)
@@ -159,7 +159,7 @@ def shapes_dcgan() -> Recipe:
     """DCGAN on the generated shapes, 64 × 64 in colour: `pellucid train shapes-dcgan`, 10 minutes of a core.
 
     The critic has spectral norm and a hinge loss: with batch norm, to which the contrast of a whole batch is
-    nothing, the generator stayed at an even grey here. FID of 16 × 16 pixels falls from 97 after 2 epochs to
+    nothing, the generator was an even grey after 6 epochs. FID of 16 × 16 pixels falls from 97 after 2 to
     83, 79, 15, 7 and 6.5; there are grounds with bright spots of one colour each, hardly shapes yet.
     """
     task = replace(_PLAIN, loss="hinge", critic_lr=4e-4)

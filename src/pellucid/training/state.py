@@ -26,7 +26,7 @@ from pellucid.runs.checkpoint import Checkpoint
 from pellucid.training.schedule import Patience
 from pellucid.types.errors import InputError
 
-Tensors = tuple[Tensor, ...] | list[Tensor]
+_Tensors = tuple[Tensor, ...] | list[Tensor]
 _WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 
 
@@ -120,7 +120,7 @@ def average_of(model: nn.Module, decay: float) -> AveragedModel | None:
     if not decay:
         return None
 
-    def average(kept: Tensors, current: Tensors, updates: Tensor | int) -> None:
+    def average(kept: _Tensors, current: _Tensors, updates: Tensor | int) -> None:
         n = int(updates)
         get_ema_multi_avg_fn(min(decay, (1 + n) / (10 + n)))(kept, current, n)  # type: ignore[no-untyped-call]
 
